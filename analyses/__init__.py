@@ -1,0 +1,1 @@
+"""Analyses of recordings: one folder each, found by the workbench through entry points."""

@@ -1,0 +1,1 @@
+"""Supervised read-outs from recordings; none is read without its control."""

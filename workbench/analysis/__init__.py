@@ -1,0 +1,1 @@
+"""The plugin contract: specs, measures beside their nulls, results, and the registry."""

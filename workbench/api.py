@@ -1,0 +1,184 @@
+"""The Python front door: capture, open, analyze, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import UsageError, WorkbenchError
+from workbench.recording.verify import verify_recording as verify
+
+if TYPE_CHECKING:
+    from workbench.analysis.result import Result
+    from workbench.recording.recording import Recording
+
+__all__ = ["analyze", "capture", "open", "verify"]
+
+
+def open(path: str | Path) -> Recording | Result:  # noqa: A001 - the verb that users expect
+    """Open whatever the workbench wrote: a recording or a result.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Recording or Result
+
+    Raises
+    ------
+    WorkbenchError
+        If the folder holds neither, is damaged, or was written by a newer version.
+    """
+    from workbench.analysis.result import META, open_result
+    from workbench.recording.manifest import MANIFEST
+    from workbench.recording.recording import open_recording
+
+    root = Path(path)
+    if (root / MANIFEST).exists():
+        return open_recording(root)
+    if (root / META).exists():
+        return open_result(root)
+    raise WorkbenchError(
+        f"Found neither a recording nor a result at '{root}'; expected a folder that "
+        "'workbench capture' or 'workbench analyze' wrote: check the path."
+    )
+
+
+def analyze(
+    analysis: str,
+    recording: Recording | str | Path,
+    *,
+    executor: str = "serial",
+    threads: int | None = None,
+    **parameters: Any,
+) -> Result:
+    """Run an analysis on a recording.
+
+    Parameters
+    ----------
+    analysis : str
+        Name of an installed analysis.
+    recording : Recording or path
+    executor : str
+        ``serial`` or ``processes``.
+    threads : int, optional
+        BLAS threads; all cores by default.
+    **parameters
+        Parameters of the analysis, and its companion recordings by name.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    UsageError
+        If the analysis, a parameter or what it needs does not exist.
+
+    Examples
+    --------
+    >>> import numpy as np, workbench as wb
+    >>> generator = np.random.default_rng(0)
+    >>> labels = np.repeat(["noun", "verb"], 60)
+    >>> activity = generator.normal(size=(120, 5)) + 2 * (labels == "verb")[:, None]
+    >>> rec = wb.from_arrays({"layer": activity}, rows={"label": labels})
+    >>> result = wb.analyze("word_classes", rec, labels="label", embeddings=())
+    >>> all(m.beats_null for m in result.measures if m.name == "gdv")
+    True
+    """
+    from workbench.analysis.registry import load_analysis
+
+    plugin = load_analysis(analysis)()
+    given = recording if not isinstance(recording, (str, Path)) else _recording(recording)
+    companions = {
+        name: _recording(value) if isinstance(value, (str, Path)) else value
+        for name, value in parameters.items()
+        if name in plugin.spec.companions and value is not None
+    }
+    rest = {name: value for name, value in parameters.items() if name not in plugin.spec.companions}
+    plugin.set_params(**rest)
+    return plugin.fit(given, executor=executor, threads=threads, **companions).result_
+
+
+def _recording(path: str | Path) -> Recording:
+    from workbench.recording.recording import open_recording
+
+    return open_recording(path)
+
+
+def capture(
+    subject: str,
+    *,
+    out: str | Path,
+    sites: str | list[str] = "*",
+    text: str | Path | None = None,
+    tokens: str | Path | None = None,
+    positions: str = "all",
+    dtype: str = "float32",
+    max_rows: int | None = None,
+    batch_tokens: int = 4096,
+    device: str = "auto",
+    progress: bool = False,
+    **options: Any,
+) -> Recording:
+    """Record a subject.
+
+    Parameters
+    ----------
+    subject : str
+        Address, such as ``hf:./model``, ``demo:language`` or ``npz:traces.npz``.
+    out : str or Path
+        Folder to write. If it holds part of the same recording, the capture continues.
+    sites : str or list of str
+        Names or globs; all sites by default.
+    text : path, optional
+        ``.txt`` (one text a line), ``.jsonl``, ``.conllu`` or ``.parquet``, for language models.
+    tokens : path, optional
+        ``.npy`` of token ids ``(texts, length)``, for a model without tokenizer.
+    positions : str
+        ``all`` tokens, the ``last`` of each text, or the mean over each ``word``.
+    dtype : str
+        Storage dtype: ``float32``, ``float16`` or ``bfloat16``.
+    max_rows : int, optional
+        Stop after so many rows.
+    batch_tokens : int
+        Tokens in one forward pass.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    progress : bool
+        Show a progress bar.
+    **options
+        Options of the subject kind, such as ``text_field`` for ``.jsonl``.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    UsageError
+        If the subject, the stimuli or a site does not exist, or the folder holds something else.
+    WorkbenchError
+        If the model or the disk fails; what was committed stays.
+    """
+    from workbench.capture.engine import run_capture
+    from workbench.capture.request import CaptureRequest
+    from workbench.recording.recording import open_recording
+
+    request = CaptureRequest(
+        subject=subject,
+        sites=sites,
+        text=Path(text) if text is not None else None,
+        tokens=Path(tokens) if tokens is not None else None,
+        positions=positions,
+        dtype=dtype,
+        max_rows=max_rows,
+        batch_tokens=batch_tokens,
+        device=device,
+        options=options,
+    )
+    if not str(out):
+        raise UsageError("Found an empty --out; expected a folder to write.")
+    return open_recording(run_capture(request, Path(out), progress=progress))

@@ -1,0 +1,70 @@
+"""Where independent units of work run; the numbers are the same wherever it is."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from workbench.errors import UsageError, nearest
+
+EXECUTORS = ("serial", "processes")
+
+
+def available_cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def site_mapper(executor: str, threads: int) -> Callable[..., list]:
+    """A function that maps over independent items.
+
+    Parameters
+    ----------
+    executor : str
+        ``serial`` or ``processes``.
+    threads : int
+        BLAS threads in every process, so that results do not depend on where they were made.
+
+    Returns
+    -------
+    callable
+        ``mapper(function, items) -> list``, in the order of the items.
+
+    Raises
+    ------
+    UsageError
+        If there is no such executor.
+
+    Examples
+    --------
+    >>> site_mapper("serial", 1)(abs, [-1, 2])
+    [1, 2]
+    """
+    if executor == "serial":
+        return _map_serially
+    if executor == "processes":
+        return lambda function, items: _map_in_processes(function, items, threads)
+    raise UsageError(f"Found no executor '{executor}'; {nearest(executor, EXECUTORS)}")
+
+
+def _map_serially(function: Callable[[Any], Any], items: Iterable[Any]) -> list:
+    return [function(item) for item in items]
+
+
+def _map_in_processes(
+    function: Callable[[Any], Any], items: Iterable[Any], threads: int
+) -> list:
+    work = list(items)
+    # Forking a process that has started BLAS or torch threads can deadlock; spawning cannot.
+    context = multiprocessing.get_context("spawn")
+    workers = max(1, min(len(work), available_cores()))
+    with context.Pool(workers, initializer=_limit_threads, initargs=(threads,)) as pool:
+        return pool.map(function, work, chunksize=1)
+
+
+def _limit_threads(threads: int) -> None:
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads)

@@ -1,0 +1,1 @@
+"""Subjects: whatever turns stimuli into activity, opened by a short address."""
