@@ -1,0 +1,1 @@
+"""Capture: from a subject and its stimuli to a recording on disk."""

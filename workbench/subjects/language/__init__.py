@@ -1,0 +1,1 @@
+"""Language models: texts in, activity per token or word out."""
