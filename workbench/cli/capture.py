@@ -1,0 +1,74 @@
+"""``workbench capture``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from workbench.cli.output import json_option, print_json, print_table, show_progress
+from workbench.errors import UsageError
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--text", type=click.Path(path_type=Path), help="Text: .txt (a text a line), .jsonl, .conllu or .parquet.")
+@click.option("--text-field", help="Field or column that holds the text.  [default: text]")
+@click.option("--tokens", type=click.Path(path_type=Path), help="Token ids (texts, length) as .npy, for a model without tokenizer.")
+@click.option("--stimuli", help="Which of a demo subject's own stimuli: see 'workbench list subjects'.")
+@click.option("--n-stimuli", type=int, help="How many of a demo subject's own stimuli.")
+@click.option("--sites", default="*", show_default=True, help="Sites to record: names or globs, separated by commas.")
+@click.option("--list-sites", is_flag=True, help="Print name, shape and dtype of every site, and stop.")
+@click.option("--positions", default="all", show_default=True, help="Rows: all tokens, the last of each text, or the mean over each word.")
+@click.option("--dtype", default="float32", show_default=True, help="Stored as float32, float16 or bfloat16.")
+@click.option("--model-dtype", help="Dtype to compute in.  [default: float32]")
+@click.option("--context", type=int, help="Tokens in one window.  [default: all that the model takes]")
+@click.option("--max-rows", type=int, help="Stop after so many rows.")
+@click.option("--batch-tokens", default=4096, show_default=True, help="Tokens in one forward pass.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; an unfinished capture there is continued.")
+@json_option
+def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **given: Any) -> None:
+    """Record a subject: SUBJECT is an address such as hf:FOLDER_OR_NAME or demo:language.
+
+    \b
+    Example:
+      workbench capture hf:./model --text corpus.conllu \\
+          --sites "blocks.*.hook_resid_post" --positions word --out recording
+    """
+    if list_sites:
+        _print_sites(subject, given["device"], as_json)
+        return
+    if out is None:
+        raise UsageError("Found no --out; expected a folder to write: add --out FOLDER.")
+    from workbench.api import capture as run
+
+    optional = ("text_field", "stimuli", "n_stimuli", "model_dtype", "context")
+    options = {name: given.pop(name) for name in optional}
+    options = {name: value for name, value in options.items() if value is not None}
+    recording = run(subject, out=out, progress=show_progress(as_json), **given, **options)
+    if as_json:
+        print_json(
+            {
+                "path": str(out),
+                "identity": recording.identity,
+                "rows": recording.n_rows,
+                "sites": recording.sites,
+            }
+        )
+        return
+    click.echo(f"{recording.n_rows} rows at {len(recording.sites)} sites in '{out}'.")
+    left_out = recording.manifest.notes.get("words_without_a_token_of_their_own")
+    if left_out and given["positions"] == "word":
+        click.echo(f"{left_out} words have no token of their own and so no row.")
+
+
+def _print_sites(subject: str, device: str, as_json: bool) -> None:
+    from workbench.subjects.addresses import list_sites
+
+    rows = [
+        {"site": site.name, "shape": "x".join(map(str, site.shape)), "dtype": site.dtype}
+        for site in list_sites(subject, device)
+    ]
+    print_table(rows, as_json, "no site")

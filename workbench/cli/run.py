@@ -1,0 +1,31 @@
+"""``workbench run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from workbench.cli.output import json_option, print_json, show_progress
+from workbench.errors import WorkbenchError
+
+
+@click.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--library", type=click.Path(path_type=Path), help="Folder to write to.  [default: as the recipe says]")
+@json_option
+def run(recipe: Path, library: Path | None, as_json: bool) -> None:
+    """Carry out RECIPE (YAML): its captures, its analyses, its report."""
+    from workbench.recipe import read_recipe, run_recipe
+
+    outcome = run_recipe(
+        read_recipe(recipe, library),
+        say=(lambda _: None) if as_json else click.echo,
+        progress=show_progress(as_json),
+    )
+    if as_json:
+        print_json(outcome.as_json())
+    if outcome.failures:
+        raise WorkbenchError(
+            f"{len(outcome.failures)} analyses failed; the report '{outcome.report}' says why."
+        )
