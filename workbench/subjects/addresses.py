@@ -6,11 +6,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.capture.request import CaptureRequest
+from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from workbench.capture.source import SiteInfo, Source
+    from workbench.capturing.source import SiteInfo, Source
 
 SUBJECTS = {
     "hf:NAME_OR_FOLDER": "a Hugging Face language model, through TransformerLens",

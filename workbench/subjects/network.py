@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture.request import CaptureRequest
-from workbench.capture.source import ShardData, SiteInfo, rows_per_shard
+from workbench.capturing.request import CaptureRequest
+from workbench.capturing.source import ShardData, SiteInfo, rows_per_shard
 from workbench.errors import UsageError
 from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_array, digest_lines
@@ -121,7 +121,7 @@ def _watch(
 
 
 class NetworkSource:
-    """See `workbench.capture.source.Source`.
+    """See `workbench.capturing.source.Source`.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture.request import CaptureRequest
-from workbench.capture.source import ShardData, rows_per_shard
+from workbench.capturing.request import CaptureRequest
+from workbench.capturing.source import ShardData, rows_per_shard
 from workbench.errors import UsageError
 from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_array, digest_lines
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class TraceSource:
-    """See `workbench.capture.source.Source`.
+    """See `workbench.capturing.source.Source`.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.capture.source import SiteInfo
+from workbench.capturing.source import SiteInfo
 from workbench.errors import UsageError
 from workbench.recording.identity import digest
 from workbench.subjects.globs import match_sites

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capture.request import CaptureRequest
-from workbench.capture.source import SHARD_TOKENS, ShardData, rows_per_shard
+from workbench.capturing.request import CaptureRequest
+from workbench.capturing.source import SHARD_TOKENS, ShardData, rows_per_shard
 from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.manifest import SiteSpec
 from workbench.subjects.language.model import LanguageModel
@@ -35,7 +35,7 @@ _LARGEST_FLOAT16 = 65504.0
 
 
 class LanguageSource:
-    """See `workbench.capture.source.Source`.
+    """See `workbench.capturing.source.Source`.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.capture.source import CAPTURE_VERSION, ShardData, Source
+from workbench.capturing.source import CAPTURE_VERSION, ShardData, Source
 from workbench.errors import WorkbenchError
 from workbench.recording.files import FileRecord
 from workbench.recording.identity import digest, digest_file
@@ -25,7 +25,7 @@ from workbench.recording.writer import (
 )
 
 if TYPE_CHECKING:
-    from workbench.capture.request import CaptureRequest
+    from workbench.capturing.request import CaptureRequest
 
 
 def run_capture(request: CaptureRequest, root: Path, progress: bool = False) -> Path:
