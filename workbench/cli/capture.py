@@ -24,6 +24,7 @@ from workbench.errors import UsageError
 @click.option("--dtype", default="float32", show_default=True, help="Stored as float32, float16 or bfloat16.")
 @click.option("--model-dtype", help="Dtype to compute in.  [default: float32]")
 @click.option("--context", type=int, help="Tokens in one window.  [default: all that the model takes]")
+@click.option("--shard-tokens", type=int, help="Tokens of one shard, the unit of commit and resume.  [default: 16384]")
 @click.option("--max-rows", type=int, help="Stop after so many rows.")
 @click.option("--batch-tokens", default=4096, show_default=True, help="Tokens in one forward pass.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
@@ -44,7 +45,7 @@ def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **g
         raise UsageError("Found no --out; expected a folder to write: add --out FOLDER.")
     from workbench.api import capture as run
 
-    optional = ("text_field", "stimuli", "n_stimuli", "model_dtype", "context")
+    optional = ("text_field", "stimuli", "n_stimuli", "model_dtype", "context", "shard_tokens")
     options = {name: given.pop(name) for name in optional}
     options = {name: value for name, value in options.items() if value is not None}
     recording = run(subject, out=out, progress=show_progress(as_json), **given, **options)

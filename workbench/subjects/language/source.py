@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-LANGUAGE_OPTIONS = ("text_field", "context", "model_dtype")
+LANGUAGE_OPTIONS = ("text_field", "context", "model_dtype", "shard_tokens")
 _LARGEST_FLOAT16 = 65504.0
 
 
@@ -66,7 +66,8 @@ class LanguageSource:
             self._tokenized(texts), staging, request.positions, self._context(), request.max_rows
         )
         windows = self._plan.windows
-        self._shards = shard_windows(windows, rows_per_shard(self.sites), SHARD_TOKENS)
+        most = int(request.option("shard_tokens", SHARD_TOKENS))
+        self._shards = shard_windows(windows, rows_per_shard(self.sites, most), most)
         self.plan = tuple(int(windows[part].rows.sum()) for part in self._shards)
         self.notes = self._plan.notes
         self._stores: dict[Path, TextStore] = {}

@@ -1,0 +1,24 @@
+"""A small model and text for the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_models import TEXTS, make_model
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small random model."""
+    folder = tmp_path_factory.mktemp("model")
+    make_model(folder, "gpt2")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def text_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some hundred texts, a text a line."""
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("\n".join(f"{i} {text}" for i in range(60) for text in TEXTS), encoding="utf-8")
+    return path
