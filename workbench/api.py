@@ -163,8 +163,8 @@ def capture(
     WorkbenchError
         If the model or the disk fails; what was committed stays.
     """
-    from workbench.capture.engine import run_capture
-    from workbench.capture.request import CaptureRequest
+    from workbench.capturing.engine import run_capture
+    from workbench.capturing.request import CaptureRequest
     from workbench.recording.recording import open_recording
 
     request = CaptureRequest(
