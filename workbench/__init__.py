@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workbench.analysis.registry import analysis_names, load_analysis
     from workbench.analysis.result import Result
     from workbench.analysis.spec import Spec
-    from workbench.api import analyze, capture, open, verify  # noqa: A004 - the field's verb
+    from workbench.api import analyze, capture, open, verify
     from workbench.errors import UsageError, WorkbenchError
     from workbench.recording.activations import Activations
     from workbench.recording.recording import Recording, from_arrays
@@ -52,7 +52,27 @@ _HOMES = {
     "Recording": "workbench.recording.recording",
     "from_arrays": "workbench.recording.recording",
 }
-__all__ = [*sorted(_HOMES), "__version__"]
+__all__ = [
+    "Activations",
+    "Analysis",
+    "Example",
+    "Findings",
+    "Measure",
+    "Null",
+    "Recording",
+    "Result",
+    "Spec",
+    "UsageError",
+    "WorkbenchError",
+    "__version__",
+    "analysis_names",
+    "analyze",
+    "capture",
+    "from_arrays",
+    "load_analysis",
+    "open",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

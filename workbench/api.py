@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["analyze", "capture", "open", "verify"]
 
 
-def open(path: str | Path) -> Recording | Result:  # noqa: A001 - the verb that users expect
+def open(path: str | Path) -> Recording | Result:
     """Open whatever the workbench wrote: a recording or a result.
 
     Parameters

@@ -53,9 +53,7 @@ def _map_serially(function: Callable[[Any], Any], items: Iterable[Any]) -> list:
     return [function(item) for item in items]
 
 
-def _map_in_processes(
-    function: Callable[[Any], Any], items: Iterable[Any], threads: int
-) -> list:
+def _map_in_processes(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list:
     work = list(items)
     # Forking a process that has started BLAS or torch threads can deadlock; spawning cannot.
     context = multiprocessing.get_context("spawn")

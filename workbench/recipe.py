@@ -11,7 +11,7 @@ from workbench.errors import UsageError, WorkbenchError, nearest
 
 if TYPE_CHECKING:
     from workbench.analysis.result import Result
-    from workbench.report.build import FailedResult
+    from workbench.report.failure import FailedResult
 
 _TOP = ("title", "library", "captures", "analyses", "report")
 _FILES = ("text", "tokens")
@@ -112,7 +112,9 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _mapping(value: Any, what: str, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or not value:
-        raise UsageError(f"Found no entries under {what} in '{path}'; expected 'name: value' lines.")
+        raise UsageError(
+            f"Found no entries under {what} in '{path}'; expected 'name: value' lines."
+        )
     return value
 
 
@@ -128,9 +130,7 @@ def _resolved(arguments: Any, path: Path) -> dict[str, Any]:
 
 def _check_step(step: Any, captures: Mapping[str, Any], path: Path) -> None:
     if not isinstance(step, dict) or not {"analysis", "recording"} <= set(step):
-        raise UsageError(
-            f"An analysis in '{path}' lacks 'analysis' or 'recording'; expected both."
-        )
+        raise UsageError(f"An analysis in '{path}' lacks 'analysis' or 'recording'; expected both.")
     if step["recording"] not in captures:
         name = str(step["recording"])
         raise UsageError(f"Found no capture '{name}' in '{path}'; {nearest(name, captures)}")
@@ -178,7 +178,7 @@ def _run_step(
     step: Mapping[str, Any], outcome: Outcome, library: Path, say: Callable[[str], None]
 ) -> Result | FailedResult:
     from workbench.analysis.registry import load_analysis
-    from workbench.report.build import FailedResult
+    from workbench.report.failure import FailedResult
     from workbench.runner import run_analysis
 
     analysis, name = str(step["analysis"]), str(step["recording"])

@@ -109,9 +109,7 @@ def test_another_recording_in_the_folder_is_kept(
     assert "Found other files" in error
 
 
-def test_a_full_disk_keeps_what_was_committed(
-    model: Path, text_file: Path, tmp_path: Path
-) -> None:
+def test_a_full_disk_keeps_what_was_committed(model: Path, text_file: Path, tmp_path: Path) -> None:
     # A limit on file size stands in for a full disk: writing fails half-way with an OSError.
     script = (
         "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2);"

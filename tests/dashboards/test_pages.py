@@ -78,7 +78,7 @@ def test_library_counts_and_names_what_cannot_be_read(in_library: Path) -> None:
     app = show("library").run()
     assert metrics(app)["Recordings"] == "2"
     assert metrics(app)["Results"] == "2"
-    assert metrics(app)["Measures that beat their null"] == "2 of 6"
+    assert metrics(app)["Beat their null"] == "2 of 6 measures"
     assert len(app.error) == 2
     assert "newer version" in texts(app)
 

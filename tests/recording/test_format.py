@@ -46,9 +46,7 @@ def test_the_public_library_reads_our_bfloat16(tmp_path: Path) -> None:
     assert np.array_equal(ours, theirs.float().numpy())
 
 
-def test_round_trip_in_any_number_of_shards(
-    tmp_path: Path, memory_recording: wb.Recording
-) -> None:
+def test_round_trip_in_any_number_of_shards(tmp_path: Path, memory_recording: wb.Recording) -> None:
     for size in (1, 7, 100, None):
         folder = write_recording(memory_recording, tmp_path / f"rec{size}", rows_per_shard=size)
         found = wb.open(folder)

@@ -117,9 +117,7 @@ def test_a_rotary_model_that_tells_stories(data: Path, tmp_path: Path) -> None:
     folder = data / "language" / "stories260K" / "hf"
     texts = ["Once upon a time, there was a little girl named Lily.", "The dog ran.", "Tom said hi"]
     (tmp_path / "t.txt").write_text("\n".join(texts))
-    rec = wb.capture(
-        f"hf:{folder}", text=tmp_path / "t.txt", sites=RESIDUAL, out=tmp_path / "rec"
-    )
+    rec = wb.capture(f"hf:{folder}", text=tmp_path / "t.txt", sites=RESIDUAL, out=tmp_path / "rec")
     expected = hidden_states(folder, texts)
     for layer in range(4):
         values = rec[f"blocks.{layer}.hook_resid_post"].to_numpy()
@@ -187,7 +185,9 @@ def test_last_is_the_last_row_of_every_text(
     tiny_model: Path, text_file: Path, tmp_path: Path
 ) -> None:
     last, every = (
-        wb.capture(f"hf:{tiny_model}", text=text_file, sites=RESIDUAL, out=tmp_path / p, positions=p)
+        wb.capture(
+            f"hf:{tiny_model}", text=text_file, sites=RESIDUAL, out=tmp_path / p, positions=p
+        )
         for p in ("last", "all")
     )
     ends = every.rows.groupby("stimulus")["position"].idxmax()

@@ -28,8 +28,15 @@ def make_model(folder: Path, architecture: str, seed: int = 0) -> None:
     torch.manual_seed(seed)
     if architecture == "gpt2":
         model = GPT2LMHeadModel(
-            GPT2Config(vocab_size=300, n_positions=32, n_embd=24, n_layer=2, n_head=3,
-                       bos_token_id=None, eos_token_id=None)
+            GPT2Config(
+                vocab_size=300,
+                n_positions=32,
+                n_embd=24,
+                n_layer=2,
+                n_head=3,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
         )
     else:
         model = LlamaForCausalLM(

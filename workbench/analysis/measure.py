@@ -64,7 +64,8 @@ class Measure:
 
     Examples
     --------
-    >>> m = Measure("gdv", -0.31, "1", 400, (-0.35, -0.28), Null("shuffled", 0.0, 0.01, 99, 0.01), True)
+    >>> null = Null("labels shuffled", 0.0, 0.01, 99, 0.01)
+    >>> m = Measure("gdv", -0.31, "1", 400, (-0.35, -0.28), null, beats_null=True)
     >>> m.beats_null
     True
     >>> Measure("count", 3.0, "1", 3)

@@ -38,8 +38,8 @@ class Spec:
     companions : dict of str to str
         Optional further recordings by name, and what each must be.
     invariances : tuple of str
-        Changes of the data that leave the measures as they are, out of `INVARIANCES`; `check_analysis`
-        holds the plugin to them.
+        Changes of the data that leave the measures as they are, out of `INVARIANCES`;
+        `check_analysis` holds the plugin to them.
     version : str
         Rises whenever the numbers change.
     """

@@ -37,26 +37,27 @@ class SiteInfo:
 
 
 class Source(Protocol):
-    """A subject together with its stimuli, planned and ready to be computed shard by shard.
+    """A subject together with its stimuli, planned and ready to be computed shard by shard."""
 
-    Attributes
-    ----------
-    subject : dict
-        Address, kind and description.
-    sites : tuple of SiteSpec
-    ingredients : dict
-        All that changes the numbers.
-    plan : tuple of int
-        Rows of every shard.
-    notes : dict
-        Facts that a reader must know.
-    """
+    @property
+    def subject(self) -> dict[str, Any]:
+        """Address, kind and description."""
 
-    subject: dict[str, Any]
-    sites: tuple[SiteSpec, ...]
-    ingredients: dict[str, Any]
-    plan: tuple[int, ...]
-    notes: dict[str, Any]
+    @property
+    def sites(self) -> tuple[SiteSpec, ...]:
+        """What is recorded, in the order of the pass."""
+
+    @property
+    def ingredients(self) -> dict[str, Any]:
+        """All that changes the numbers."""
+
+    @property
+    def plan(self) -> tuple[int, ...]:
+        """Rows of every shard."""
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Facts that a reader must know."""
 
     def stimuli(self, staging: Path) -> None:
         """Write the stimulus tables into the staging folder, where they are not there yet."""

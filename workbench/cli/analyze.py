@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from workbench.analysis.base import Analysis
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    context_settings={"ignore_unknown_options": True}, short_help="Run an analysis on a recording."
+)
 @click.argument("analysis")
 @click.argument("recording", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the result.  [default: beside the recording]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder for the result.  [default: beside the recording]",
+)
 @click.option("--executor", default="serial", show_default=True, help="serial or processes.")
 @click.option("--threads", type=int, help="BLAS threads.  [default: all cores]")
 @click.option("--force", is_flag=True, help="Compute again even if the same result exists.")

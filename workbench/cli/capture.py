@@ -11,24 +11,58 @@ from workbench.cli.output import json_option, print_json, print_table, show_prog
 from workbench.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Record a subject.")
 @click.argument("subject")
-@click.option("--text", type=click.Path(path_type=Path), help="Text: .txt (a text a line), .jsonl, .conllu or .parquet.")
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path),
+    help="Text: .txt (a text a line), .jsonl, .conllu or .parquet.",
+)
 @click.option("--text-field", help="Field or column that holds the text.  [default: text]")
-@click.option("--tokens", type=click.Path(path_type=Path), help="Token ids (texts, length) as .npy, for a model without tokenizer.")
-@click.option("--stimuli", help="Which of a demo subject's own stimuli: see 'workbench list subjects'.")
+@click.option(
+    "--tokens",
+    type=click.Path(path_type=Path),
+    help="Token ids (texts, length) as .npy, for a model without tokenizer.",
+)
+@click.option(
+    "--stimuli", help="Which of a demo subject's own stimuli: see 'workbench list subjects'."
+)
 @click.option("--n-stimuli", type=int, help="How many of a demo subject's own stimuli.")
-@click.option("--sites", default="*", show_default=True, help="Sites to record: names or globs, separated by commas.")
-@click.option("--list-sites", is_flag=True, help="Print name, shape and dtype of every site, and stop.")
-@click.option("--positions", default="all", show_default=True, help="Rows: all tokens, the last of each text, or the mean over each word.")
-@click.option("--dtype", default="float32", show_default=True, help="Stored as float32, float16 or bfloat16.")
+@click.option(
+    "--sites",
+    default="*",
+    show_default=True,
+    help="Sites to record: names or globs, separated by commas.",
+)
+@click.option(
+    "--list-sites", is_flag=True, help="Print name, shape and dtype of every site, and stop."
+)
+@click.option(
+    "--positions",
+    default="all",
+    show_default=True,
+    help="Rows: all tokens, the last of each text, or the mean over each word.",
+)
+@click.option(
+    "--dtype", default="float32", show_default=True, help="Stored as float32, float16 or bfloat16."
+)
 @click.option("--model-dtype", help="Dtype to compute in.  [default: float32]")
-@click.option("--context", type=int, help="Tokens in one window.  [default: all that the model takes]")
-@click.option("--shard-tokens", type=int, help="Tokens of one shard, the unit of commit and resume.  [default: 16384]")
+@click.option(
+    "--context", type=int, help="Tokens in one window.  [default: all that the model takes]"
+)
+@click.option(
+    "--shard-tokens",
+    type=int,
+    help="Tokens of one shard, the unit of commit and resume.  [default: 16384]",
+)
 @click.option("--max-rows", type=int, help="Stop after so many rows.")
 @click.option("--batch-tokens", default=4096, show_default=True, help="Tokens in one forward pass.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; an unfinished capture there is continued.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder to write; an unfinished capture there is continued.",
+)
 @json_option
 def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **given: Any) -> None:
     """Record a subject: SUBJECT is an address such as hf:FOLDER_OR_NAME or demo:language.

@@ -11,9 +11,11 @@ import click
 from workbench.errors import UsageError
 
 
-@click.command()
+@click.command(short_help="Look at recordings and results in a browser.")
 @click.argument("library", type=click.Path(path_type=Path), default=None, required=False)
-@click.option("--port", type=int, help="Port on this machine.  [default: 8501 or the next free one]")
+@click.option(
+    "--port", type=int, help="Port on this machine.  [default: 8501 or the next free one]"
+)
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
 def dashboard(library: Path | None, port: int | None, browser: bool) -> None:
     """Look at the recordings and results of LIBRARY (a folder; this one by default).

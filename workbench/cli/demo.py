@@ -10,11 +10,17 @@ from workbench.cli.output import json_option, print_json, show_progress
 from workbench.errors import WorkbenchError
 
 
-@click.command()
-@click.option("--library", type=click.Path(path_type=Path), default=Path("workbench-demo"), show_default=True, help="Folder to write to.")
+@click.command(short_help="Record and analyse the embedded subjects.")
+@click.option(
+    "--library",
+    type=click.Path(path_type=Path),
+    default=Path("workbench-demo"),
+    show_default=True,
+    help="Folder to write to.",
+)
 @json_option
 def demo(library: Path, as_json: bool) -> None:
-    """Record the embedded subjects, run every analysis on them, write a report; no network needed."""
+    """Record the embedded subjects, analyse them, write a report; no network needed."""
     from importlib.resources import as_file, files
 
     from workbench.recipe import read_recipe, run_recipe

@@ -12,7 +12,7 @@ from workbench.cli.output import json_option, print_table
 WHAT = ("subjects", "analyses", "recordings", "results")
 
 
-@click.command(name="list")
+@click.command(name="list", short_help="List subjects, analyses, recordings or results.")
 @click.argument("what", type=click.Choice(WHAT))
 @click.argument("library", type=click.Path(path_type=Path), default=None, required=False)
 @json_option

@@ -9,9 +9,15 @@ import click
 from workbench.cli.output import json_option, print_json
 
 
-@click.command()
+@click.command(short_help="Put results together into one HTML file.")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True, help="HTML file to write.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="HTML file to write.",
+)
 @click.option("--title", default="Workbench report", show_default=True, help="Title of the report.")
 @json_option
 def report(results: tuple[Path, ...], out: Path, title: str, as_json: bool) -> None:

@@ -10,9 +10,13 @@ from workbench.cli.output import json_option, print_json, show_progress
 from workbench.errors import WorkbenchError
 
 
-@click.command()
+@click.command(short_help="Carry out a recipe.")
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--library", type=click.Path(path_type=Path), help="Folder to write to.  [default: as the recipe says]")
+@click.option(
+    "--library",
+    type=click.Path(path_type=Path),
+    help="Folder to write to.  [default: as the recipe says]",
+)
 @json_option
 def run(recipe: Path, library: Path | None, as_json: bool) -> None:
     """Carry out RECIPE (YAML): its captures, its analyses, its report."""

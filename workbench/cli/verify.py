@@ -11,9 +11,13 @@ from workbench.cli.output import json_option, print_json
 from workbench.errors import WorkbenchError
 
 
-@click.command()
+@click.command(short_help="Re-hash recordings.")
 @click.argument("recordings", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--repair", is_flag=True, help="Withdraw faulty shards, so that the same capture makes them anew.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Withdraw faulty shards, so that the same capture makes them anew.",
+)
 @json_option
 def verify(recordings: tuple[Path, ...], repair: bool, as_json: bool) -> None:
     """Re-hash every file of RECORDINGS and name those that are not as they were committed."""

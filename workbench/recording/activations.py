@@ -26,7 +26,9 @@ _SHUFFLE_RUN = 256
 class Block(Protocol):
     """A run of consecutive rows that lie together."""
 
-    rows: int
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
 
     def stored(self) -> NDArray:
         """The rows in storage dtype, ``(rows, units, ...)``, without reading what is not used."""

@@ -85,7 +85,7 @@ def digest_array(array: NDArray) -> str:
     """
     contiguous = np.ascontiguousarray(array)
     running = hashlib.sha256(f"{contiguous.dtype.str}{array.shape}".encode())
-    running.update(memoryview(contiguous.reshape(-1)).cast("B"))
+    running.update(contiguous.reshape(-1).view(np.uint8).data)
     return running.hexdigest()
 
 

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from workbench.errors import UsageError, WorkbenchError, nearest
 from workbench.recording.activations import Activations, Block, MemoryBlock, ShardBlock
-from workbench.recording.dtypes import STORED_AS
 from workbench.recording.commits import Commit, read_commits, rows_path, shard_path
+from workbench.recording.dtypes import STORED_AS
 from workbench.recording.identity import digest, digest_array
 from workbench.recording.manifest import STIMULI, Manifest, SiteSpec, read_manifest
 
@@ -264,7 +264,7 @@ def open_recording(path: str | Path) -> Recording:
             f"Recording '{root}' has {len(faults)} faulty files ({shown}): restore them, or run "
             "'workbench verify --repair' on it and then the capture again."
         )
-    blocks = {
+    blocks: dict[str, list[Block]] = {
         site.name: [ShardBlock(root / shard_path(site, c.shard), c.rows, site) for c in commits]
         for site in manifest.sites
     }
@@ -328,7 +328,10 @@ def from_arrays(
 
     arrays = {str(name): _plain_array(name, values) for name, values in sites.items()}
     n_rows = _common_rows(arrays)
-    columns = {str(name): np.asarray(column) for name, column in ({} if rows is None else dict(rows)).items()}
+    columns = {
+        str(name): np.asarray(column)
+        for name, column in ({} if rows is None else dict(rows)).items()
+    }
     for name, column in columns.items():
         if column.shape != (n_rows,):
             raise UsageError(
@@ -349,7 +352,9 @@ def from_arrays(
     )
     unit_tables = {spec.name: pd.DataFrame({"unit": range(spec.shape[0])}) for spec in specs}
     unit_tables.update(units or {})
-    blocks = {name: [MemoryBlock(values)] for name, values in arrays.items()}
+    blocks: dict[str, list[Block]] = {
+        name: [MemoryBlock(values)] for name, values in arrays.items()
+    }
     return Recording(manifest, blocks, Tables(table, stimuli, unit_tables))
 
 

@@ -55,7 +55,7 @@ def _parts(contiguous: NDArray, dtype: str) -> Iterator[bytes | memoryview]:
     header += b" " * (-len(header) % 8)
     yield struct.pack("<Q", len(header)) + header
     if contiguous.nbytes:
-        view = memoryview(contiguous.reshape(-1)).cast("B")
+        view = contiguous.reshape(-1).view(np.uint8).data
         for start in range(0, len(view), _CHUNK_BYTES):
             yield view[start : start + _CHUNK_BYTES]
 

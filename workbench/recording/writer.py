@@ -1,4 +1,4 @@
-"""Writing a recording: plan first, then commit shard by shard; what is committed is never redone."""
+"""Writing a recording: plan first, then commit shard by shard; nothing committed is redone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import fcntl
 import io
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -294,6 +294,6 @@ def write_recording(
     return root
 
 
-def _equal_shards(n_rows: int, rows_per_shard: int | None) -> Sequence[int]:
+def _equal_shards(n_rows: int, rows_per_shard: int | None) -> tuple[int, ...]:
     size = max(1, rows_per_shard or n_rows)
     return tuple(min(size, n_rows - start) for start in range(0, n_rows, size))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SUBJECTS = {
     "hf:NAME_OR_FOLDER": "a Hugging Face language model, through TransformerLens",
-    "demo:language": "a small GPT-2-style transformer trained on English; @initial, @middle, @final",
+    "demo:language": "a small GPT-2 trained on English; @initial, @middle, @final",
     "demo:vision": "a small convolutional network trained on digits; @initial, @middle, @final",
     "demo:rnn": "a recurrent network trained on a decision task; @initial, @middle, @final",
     "demo:brain": "resting-state fMRI of 31 regions of a human brain",

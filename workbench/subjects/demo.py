@@ -93,7 +93,9 @@ def _language(request: CaptureRequest, checkpoint: str, staging: Path) -> Source
 
     request.check_options((*LANGUAGE_OPTIONS, "stimuli", "n_stimuli"))
     if request.text is not None:
-        texts: Iterator[Text] | None = read_texts(request.text, request.option("text_field", "text"))
+        texts: Iterator[Text] | None = read_texts(
+            request.text, request.option("text_field", "text")
+        )
     else:
         texts = None if request.tokens is not None else _own_texts(request)
     model = LanguageModel(

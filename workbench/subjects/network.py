@@ -174,7 +174,9 @@ class NetworkSource:
     def ingredients(self) -> dict[str, Any]:
         """All that changes the numbers."""
         used = self._stimuli.inputs[: self._n_stimuli]
-        tables = [self._stimuli.table] + ([] if self._stimuli.steps is None else [self._stimuli.steps])
+        tables = [self._stimuli.table] + (
+            [] if self._stimuli.steps is None else [self._stimuli.steps]
+        )
         return {
             "subject": {"weights": weights_digest(self.network), "structure": str(self.network)},
             "stimuli": digest_array(used),
@@ -196,7 +198,9 @@ class NetworkSource:
         first = number * self._per_shard
         last = min(first + self._per_shard, self._n_stimuli)
         parts = [
-            _outputs(self.network, self._stimuli.inputs[start : min(start + _BATCH, last)], self._names)
+            _outputs(
+                self.network, self._stimuli.inputs[start : min(start + _BATCH, last)], self._names
+            )
             for start in range(first, last, _BATCH)
         ]
         arrays = {

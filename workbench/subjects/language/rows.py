@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def row_table(
         for i, r in enumerate(row_of_token)
     ]
     joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    table = {"stimulus": joined["stimulus"], "position": joined["position"]}
+    table: dict[str, Any] = {"stimulus": joined["stimulus"], "position": joined["position"]}
     if by_word:
         table["token"] = _word_texts(texts, joined)
         table["n_tokens"] = joined["n_tokens"]
@@ -123,4 +123,6 @@ def _labels(
     texts: dict[int, StoredText], joined: dict[str, NDArray], name: str
 ) -> list[str | None]:
     pairs = zip(joined["stimulus"].tolist(), joined["word"].tolist(), strict=True)
-    return [texts[s].labels[name][w] if w >= 0 and texts[s].labels[name] else None for s, w in pairs]
+    return [
+        texts[s].labels[name][w] if w >= 0 and texts[s].labels[name] else None for s, w in pairs
+    ]

@@ -213,14 +213,14 @@ class LanguageSource:
             torch.from_numpy(padded).to(self.model.device), mask, self._names
         )
         wanted = np.flatnonzero(target.reshape(-1) >= 0)
-        rows = torch.from_numpy(target.reshape(-1)[wanted])
+        to_rows = torch.from_numpy(target.reshape(-1)[wanted])
         for name, value in found.items():
             flat = value.reshape(padded.size, -1)
             chosen = flat[torch.from_numpy(wanted).to(flat.device)].to("cpu", buffers[name].dtype)
             if self._by_word:
-                buffers[name].index_add_(0, rows, chosen)
+                buffers[name].index_add_(0, to_rows, chosen)
             else:
-                buffers[name][rows] = chosen
+                buffers[name][to_rows] = chosen
 
     def _divide(
         self,

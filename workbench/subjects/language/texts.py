@@ -52,8 +52,8 @@ def read_texts(path: Path, text_field: str = "text") -> Iterator[Text]:
     Parameters
     ----------
     path : Path
-        ``.txt``: every line that is not blank is a text. ``.jsonl``: one object a line. ``.conllu``:
-        one text a sentence, with its word labels. ``.parquet``: one text a row.
+        ``.txt``: every line that is not blank is a text. ``.jsonl``: one object a line.
+        ``.conllu``: one text a sentence, with its word labels. ``.parquet``: one text a row.
     text_field : str
         Field or column that holds the text, in ``.jsonl`` and ``.parquet``.
 
@@ -122,7 +122,9 @@ def _read_parquet(path: Path, text_field: str) -> Iterator[Text]:
         raise UsageError(f"'{path}' is not a readable Parquet file ({error}).") from error
     if text_field not in table.schema_arrow.names:
         known = table.schema_arrow.names
-        raise UsageError(f"Found no column '{text_field}' in '{path}'; {nearest(text_field, known)}")
+        raise UsageError(
+            f"Found no column '{text_field}' in '{path}'; {nearest(text_field, known)}"
+        )
     for batch in table.iter_batches(batch_size=1024):
         for content in batch.to_pylist():
             yield _from_fields(content, text_field, f"a row of '{path}'")
