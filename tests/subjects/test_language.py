@@ -230,13 +230,40 @@ def test_layers_after_the_last_site_do_not_run(tiny_model: Path) -> None:
     from workbench.subjects.language.model import LanguageModel
 
     model = LanguageModel(str(tiny_model))
+    ids = torch.zeros((1, 4), dtype=torch.long)
+    # One site that needs TransformerLens' wrappers, one that the plain model has as well.
+    wrapped, plain = "blocks.0.ln1.hook_normalized", "blocks.0.hook_resid_post"
+    assert (model.is_fused([wrapped]), model.is_fused([plain])) == (False, True)
     ran = []
-    for name in ("blocks.0.hook_out", "blocks.1.hook_in", "unembed.hook_out"):
-        model._hooks[name].register_forward_hook(lambda *_, name=name: ran.append(name))
-    model.forward(torch.zeros((1, 4), dtype=torch.long), None, ["blocks.0.hook_resid_pre"])
-    assert ran == []
-    model.forward(torch.zeros((1, 4), dtype=torch.long), None, ["blocks.0.hook_resid_post"])
-    assert ran == ["blocks.0.hook_out"]
+    for network in (model.model, model._twin):
+        for name, module in network.named_modules():
+            module.register_forward_hook(lambda *_, name=name: ran.append(name))
+    model.forward(ids, None, [plain])
+    assert any(".0." in name for name in ran)
+    assert not any(".1." in name for name in ran)
+    ran.clear()
+    model.forward(ids, None, [wrapped])
+    assert not any("mlp" in name or ".1." in name for name in ran)
+
+
+def test_fused_attention_and_wrappers_give_the_same(tiny_model: Path) -> None:
+    from workbench.subjects.language.model import LanguageModel
+
+    model = LanguageModel(str(tiny_model))
+    shared = [site.name for site in model.sites() if model.is_fused([site.name])]
+    assert {"blocks.0.hook_resid_pre", "blocks.1.hook_resid_post", "blocks.1.hook_mlp_out"} <= set(
+        shared
+    )
+    ids = torch.randint(0, 300, (3, 20), generator=torch.Generator().manual_seed(0))
+    alone = model.forward(ids, None, shared)
+    together = model.forward(ids, None, [*shared, "blocks.1.ln2.hook_normalized"])
+    for site in shared:
+        assert torch.allclose(
+            alone[site].reshape(-1), together[site].reshape(-1), rtol=1e-4, atol=1e-5
+        ), site
+    # One set of weights, not two.
+    parameters = {p.data_ptr() for p in model._twin.parameters()}
+    assert {p.data_ptr() for p in model.model.parameters()} >= parameters
 
 
 def test_same_request_same_bytes(tiny_model: Path, text_file: Path, tmp_path: Path) -> None:

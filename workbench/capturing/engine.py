@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -53,10 +53,29 @@ def run_capture(request: CaptureRequest, root: Path, progress: bool = False) -> 
     """
     from workbench.subjects.addresses import open_source
 
+    return record(lambda staging: open_source(request, staging), root, progress)
+
+
+def record(open_source: Callable[[Path], Source], root: Path, progress: bool = False) -> Path:
+    """Capture from a source that is opened once there is a staging folder for its tables.
+
+    Parameters
+    ----------
+    open_source : callable
+        Takes the staging folder.
+    root : Path
+        Folder to write.
+    progress : bool
+
+    Returns
+    -------
+    Path
+        The folder.
+    """
     check_target(root)
     staging = open_staging(root)
     try:
-        source = open_source(request, staging)
+        source = open_source(staging)
         manifest = _manifest(source, staging)
         publish(staging, root, manifest)
     except BaseException:

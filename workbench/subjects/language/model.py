@@ -12,6 +12,13 @@ from workbench.capturing.source import SiteInfo
 from workbench.errors import UsageError
 from workbench.recording.identity import digest
 from workbench.subjects.globs import match_sites
+from workbench.subjects.language.twin import (
+    agree,
+    load_twin,
+    share_weights,
+    shared_places,
+    watch_twin,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -56,10 +63,12 @@ class LanguageModel:
 
         self.name = name
         self.device = _device(device)
-        self.bridge = _boot(name, self.device, getattr(torch, dtype))
+        self.bridge, self._twin = _boot(name, self.device, getattr(torch, dtype))
         self.model = self.bridge.original_model.eval()
-        self.tokenizer = self.bridge.tokenizer if _has_tokenizer(name) else None
+        self.tokenizer = _tokenizer(name)
         self._hooks: dict[str, Any] = dict(self.bridge.hook_dict)
+        self._places: dict[str, tuple[str, bool]] = {}
+        self._is_causal = False
         self._sites: list[SiteInfo] | None = None
 
     @property
@@ -79,17 +88,63 @@ class LanguageModel:
         return self._sites
 
     def _probe(self) -> Iterator[SiteInfo]:
+        # Lengths 3 and 5 are unlike any other axis, so shapes cannot be mistaken for one another.
+        ids = self._probe_ids()
+        seen = self._everything(ids)
+        found = {
+            name: values[0]
+            for name, values in seen.items()
+            if len(values) == 1 and values[0].ndim > 2 and values[0].shape[:2] == (3, 5)
+        }
+        self._is_causal = self._is_blind_to_what_follows(ids, found)
+        self._places = self._find_places(ids, found)
+        for name, value in found.items():
+            yield SiteInfo(name, tuple(value.shape[2:]), str(value.dtype).removeprefix("torch."))
+
+    def _probe_ids(self) -> torch.Tensor:
         import torch
 
+        generator = torch.Generator().manual_seed(0)
+        return torch.randint(self.vocabulary, (3, 5), generator=generator).to(self.device)
+
+    def _everything(self, ids: torch.Tensor) -> dict[str, list[torch.Tensor]]:
         seen: dict[str, list[torch.Tensor]] = {}
-        # Lengths 3 and 5 are unlike any other axis, so shapes cannot be mistaken for one another.
-        ids = torch.zeros((3, 5), dtype=torch.long, device=self.device)
-        with self._watch(list(self._hooks), lambda n, v: seen.setdefault(n, []).append(v)):
-            self._run(ids, None)
-        for name, values in seen.items():
-            if len(values) == 1 and values[0].ndim > 2 and values[0].shape[:2] == (3, 5):
-                shape = tuple(values[0].shape[2:])
-                yield SiteInfo(name, shape, str(values[0].dtype).removeprefix("torch."))
+
+        def keep(name: str, value: torch.Tensor) -> None:
+            # A copy, because a later module may work in place.
+            seen.setdefault(name, []).append(value.clone())
+
+        with self._watch(list(self._hooks), keep):
+            _pass(self.model, ids, None)
+        return seen
+
+    def _is_blind_to_what_follows(self, ids: torch.Tensor, found: dict[str, torch.Tensor]) -> bool:
+        import torch
+
+        changed = ids.clone()
+        changed[:, 3:] = (changed[:, 3:] + 1) % self.vocabulary
+        again = self._everything(changed)
+        return all(torch.equal(v[:, :3], again[name][0][:, :3]) for name, v in found.items())
+
+    def _find_places(
+        self, ids: torch.Tensor, found: dict[str, torch.Tensor]
+    ) -> dict[str, tuple[str, bool]]:
+        if self._twin is None or not self._is_causal:
+            return {}
+        known = shared_places(self.model, self._twin)
+        places = {
+            name: known[id(self._hooks[name])] for name in found if id(self._hooks[name]) in known
+        }
+        seen: dict[str, torch.Tensor] = {}
+        listed = [(name, *place) for name, place in places.items()]
+        with watch_twin(self._twin, listed, lambda n, v: seen.__setitem__(n, v.clone())):
+            _pass(self._twin, ids, None)
+        return {name: p for name, p in places.items() if agree(found[name], seen.get(name))}
+
+    def is_fused(self, sites: Sequence[str]) -> bool:
+        """Whether some sites can be read without wrappers, with fused attention."""
+        self.sites()
+        return self._twin is not None and all(site in self._places for site in sites)
 
     def choose(self, patterns: str | Sequence[str]) -> list[SiteInfo]:
         """Sites that globs name; a hook point with two names is taken once.
@@ -128,32 +183,30 @@ class LanguageModel:
         mask : Tensor (texts, tokens), optional
             1 for a token, 0 for padding; None where there is no padding.
         sites : sequence of str
-            In the order of the forward pass.
 
         Returns
         -------
         dict of str to Tensor (texts, tokens, units, ...)
         """
         found: dict[str, torch.Tensor] = {}
-        last = sites[-1]
 
         def keep(name: str, value: torch.Tensor) -> None:
-            found[name] = value
-            if name == last:
+            # A copy, because a later module may work in place.
+            found[name] = value.clone()
+            if len(found) == len(sites):
                 raise _LastSiteReachedError
 
+        if self._is_causal:
+            # What stands on the right is never seen, and unmasked attention is faster.
+            mask = None
+        if self._twin is not None and self.is_fused(sites):
+            places = [(site, *self._places[site]) for site in sites]
+            with watch_twin(self._twin, places, keep):
+                _pass(self._twin, ids, mask)
+            return found
         with self._watch(sites, keep):
-            self._run(ids, mask)
+            _pass(self.model, ids, mask)
         return found
-
-    def _run(self, ids: torch.Tensor, mask: torch.Tensor | None) -> None:
-        import torch
-
-        with torch.inference_mode():
-            try:
-                self.model(input_ids=ids, attention_mask=mask, use_cache=False)
-            except _LastSiteReachedError:
-                return
 
     @contextmanager
     def _watch(self, names: Sequence[str], keep: Any) -> Iterator[None]:
@@ -167,14 +220,15 @@ class LanguageModel:
             for handle in handles:
                 handle.remove()
 
-    def ingredients(self) -> dict[str, Any]:
-        """Everything about the model that changes its numbers."""
+    def ingredients(self, sites: Sequence[str]) -> dict[str, Any]:
+        """Everything about the model that changes its numbers at some sites."""
+        model = self._twin if self._twin is not None and self.is_fused(sites) else self.model
         return {
             "weights": self._weights_digest(),
             "configuration": digest(_plain(self.model.config.to_diff_dict())),
             "tokenizer": self._tokenizer_digest(),
             "model_dtype": str(self.model.dtype).removeprefix("torch."),
-            "attention": str(getattr(self.model.config, "_attn_implementation", "unknown")),
+            "attention": str(getattr(model.config, "_attn_implementation", "unknown")),
         }
 
     def _weights_digest(self) -> str:
@@ -227,7 +281,17 @@ def _device(name: str) -> str:
     return name
 
 
-def _boot(name: str, device: str, dtype: torch.dtype) -> Any:
+def _pass(model: Any, ids: torch.Tensor, mask: torch.Tensor | None) -> None:
+    import torch
+
+    with torch.inference_mode():
+        try:
+            model(input_ids=ids, attention_mask=mask, use_cache=False)
+        except _LastSiteReachedError:
+            return
+
+
+def _boot(name: str, device: str, dtype: torch.dtype) -> tuple[Any, torch.nn.Module | None]:
     folder = Path(name).expanduser()
     looks_local = name.startswith((".", "/", "~")) or folder.exists()
     if looks_local and not (folder / "config.json").is_file():
@@ -240,10 +304,17 @@ def _boot(name: str, device: str, dtype: torch.dtype) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    where = str(folder) if looks_local else name
     try:
-        return TransformerBridge.boot_transformers(
-            str(folder) if looks_local else name, device=device, dtype=dtype
+        twin = load_twin(where, device, dtype)
+        copied = None if twin is None else share_weights(twin)
+        bridge = TransformerBridge.boot_transformers(
+            where, device=device, dtype=dtype, hf_model=copied
         )
+        if copied is not None:
+            # A model handed over keeps its attention; the wrappers want the plain one.
+            bridge.original_model.config._attn_implementation = "eager"
+        return bridge, twin
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, NotImplementedError) as e:
         first = (str(e).strip().splitlines() or [type(e).__name__])[0]
         raise UsageError(
@@ -252,7 +323,19 @@ def _boot(name: str, device: str, dtype: torch.dtype) -> Any:
         ) from e
 
 
-def _has_tokenizer(name: str) -> bool:
-    # Without files transformers may make up an empty tokenizer, which would turn text into nothing.
+def _tokenizer(name: str) -> Any:
+    # The bridge's own tokenizer was made to add a token at the beginning; users expect what the
+    # tokenizer by itself gives. Without files transformers may make up an empty one, which would
+    # turn text into nothing.
+    from transformers import AutoTokenizer
+
     folder = Path(name).expanduser()
-    return not folder.is_dir() or any((folder / each).is_file() for each in _TOKENIZER_FILES)
+    if folder.is_dir() and not any((folder / each).is_file() for each in _TOKENIZER_FILES):
+        return None
+    try:
+        return AutoTokenizer.from_pretrained(str(folder) if folder.is_dir() else name)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"Could not load the tokenizer of '{name}' ({error}); mend it, or remove its files and "
+            "give token ids with --tokens."
+        ) from error

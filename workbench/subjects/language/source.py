@@ -121,7 +121,7 @@ class LanguageSource:
     def ingredients(self) -> dict[str, Any]:
         """All that changes the numbers."""
         return {
-            "subject": self.model.ingredients(),
+            "subject": self.model.ingredients(self._names),
             "stimuli": self._plan.digest,
             "positions": self.request.positions,
             "context": self._plan.notes["context"],
