@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import shutil
+import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -8,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboards
-from dashboards.jobs import list_jobs
+from dashboards.jobs import list_jobs, log_tail, read_job
 from workbench.library import find_results
 
 PAGES = ["library", "capture", "explore", "compare", "reports", "jobs"]
@@ -32,6 +35,10 @@ def texts(app: AppTest) -> str:
 
 def metrics(app: AppTest) -> dict[str, str]:
     return {each.label.replace("\\", ""): each.value for each in app.metric}
+
+
+def html(app: AppTest) -> list[str]:
+    return [each.proto.body for each in app.get("html")]
 
 
 @pytest.fixture
@@ -78,7 +85,7 @@ def test_library_counts_and_names_what_cannot_be_read(in_library: Path) -> None:
     app = show("library").run()
     assert metrics(app)["Recordings"] == "2"
     assert metrics(app)["Results"] == "2"
-    assert metrics(app)["Beat their null"] == "2 of 6 measures"
+    assert metrics(app)["Measures beating null"] == "2 of 6"
     assert len(app.error) == 2
     assert "newer version" in texts(app)
 
@@ -87,7 +94,7 @@ def test_explore_says_how_many_rows_are_shown(in_library: Path) -> None:
     app = show("explore").run()
     app.number_input(key="explore_rows").set_value(50).run()
     assert not app.exception
-    assert metrics(app)["Rows shown"] == "50 of 234"
+    assert metrics(app)["Rows shown of 234"] == "50"
     assert len(app.dataframe[0].value) == 50
 
 
@@ -99,10 +106,19 @@ def test_selected_points_show_their_rows_and_marked_stimuli(in_library: Path) ->
     app.run()
     assert not app.exception
     assert app.dataframe[0].value["row"].tolist() == [row]
-    shown = app.html[0].value
+    (shown,) = html(app)
     assert "<mark" in shown
     assert "<script" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_ticked_rows_show_their_stimuli_without_the_chart(in_library: Path) -> None:
+    app = show("explore").run()
+    assert html(app) == []
+    app.session_state["explore_table"] = {"selection": {"rows": [0, 2], "columns": []}}
+    app.run()
+    assert not app.exception
+    assert [each.count("<mark") for each in html(app)] == [1, 1]
 
 
 def test_explore_shows_two_units(in_library: Path) -> None:
@@ -138,7 +154,10 @@ def test_an_analysis_that_is_not_installed_is_an_error_not_a_crash(in_library: P
     assert "Found no analysis" in app.error[0].value.replace("\\", "")
 
 
-def test_the_form_of_an_analysis_starts_a_job(in_empty: Path, library: Path) -> None:
+def test_the_form_of_an_analysis_runs_it(
+    in_empty: Path, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     shutil.copytree(library / "recordings" / "noise", in_empty / "noise")
     app = show_analysis("mean_gap").run()
     app.text_input(key="mean_gap_parameter_n_permutations").set_value("19")
@@ -148,6 +167,13 @@ def test_the_form_of_an_analysis_starts_a_job(in_empty: Path, library: Path) -> 
     assert job.title == "mean_gap on noise"
     assert job.command[-4:-2] == ("--n-permutations", "19")
     assert job.command[-1].endswith("mean_gap-noise")
+    until = time.monotonic() + 60
+    while read_job(job.folder).is_active and time.monotonic() < until:
+        time.sleep(0.1)
+    assert read_job(job.folder).state == "done", log_tail(job)
+    app.run()
+    assert "gap" in metrics(app)
+    assert "19 draws" in app.dataframe[0].value["null (mean ± sd)"].iloc[0]
 
 
 def test_compare_pairs_measures_by_name_and_site(in_library: Path) -> None:

@@ -146,7 +146,7 @@ def test_figure_texts_cannot_end_their_script_nor_hold_links() -> None:
     assert "<" not in safe.script_json()
     assert trace["text"][0] == HOSTILE.replace("<", "&lt;")
     assert trace["text"][1:3] == ["&lt;a href='http://example.org'>x&lt;/a>", "a<br>b"]
-    assert trace["text"][3] == "&amp;lt;b&amp;gt;"
+    assert trace["text"][3] == "&lt;b&gt;"
     assert trace["x"] == trace["text"]
     assert safe.content["layout"]["images"] == []
     assert safe.content["layout"]["yaxis"]["title"]["text"] == "<b>activity</b>"

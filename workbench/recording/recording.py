@@ -345,7 +345,7 @@ def from_arrays(
     specs = tuple(_memory_spec(name, values) for name, values in arrays.items())
     ingredients = {
         "arrays": {name: digest_array(values) for name, values in arrays.items()},
-        "rows": digest(table.astype(str).to_dict("list")),
+        "rows": digest({str(c): [str(v) for v in table[c].tolist()] for c in table}),
     }
     manifest = Manifest(
         digest(ingredients), ingredients, {"address": address, "kind": kind}, specs, (n_rows,), ()

@@ -37,7 +37,7 @@ class MeanGap(wb.Analysis):
         self.n_permutations = n_permutations
         self.seed = seed
 
-    def compute(self, recording: Any, companions: Any, map_sites: Any) -> Any:  # noqa: ARG002
+    def compute(self, recording: Any, companions: Any, map_sites: Any) -> Any:
         import xarray as xr
 
         from workbench.analysis.base import Findings

@@ -1,0 +1,194 @@
+"""The work at one site, as a function that any executor can run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyses.word_classes.distances import pair_distances
+from analyses.word_classes.embeddings import embed
+from analyses.word_classes.gdv import contrast
+from analyses.word_classes.resampling import class_means, redrawn_gdv, shuffled_gdv
+from analyses.word_classes.rows import Sample
+from analyses.word_classes.standardize import NoVaryingUnitError, check_finite, standardize
+from workbench.recording.recording import Recording, open_recording
+from workbench.statistics.bootstrap import bootstrap_weights
+from workbench.statistics.permutation import group_permutation
+
+# An interval from fewer stimuli than these would promise more than it can hold.
+LEAST_STIMULI = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the activity at a site is read: a recording on disk, or the sampled rows themselves.
+
+    Attributes
+    ----------
+    site : str
+    rows : ndarray (sampled,) of int
+        Row numbers in rising order.
+    path : Path, optional
+        Folder of the recording.
+    values : ndarray (sampled, units, ...), optional
+        Rows of a recording in memory.
+    """
+
+    site: str
+    rows: NDArray[np.int64]
+    path: Path | None = None
+    values: NDArray | None = None
+
+    @classmethod
+    def of(cls, recording: Recording, site: str, rows: NDArray[np.int64]) -> Source:
+        """Source of some rows of a recording."""
+        if recording.path is not None:
+            return cls(site, rows, path=recording.path)
+        return cls(site, rows, values=recording[site].to_numpy(rows))
+
+    def read(self) -> NDArray:
+        """Activity (sampled, units), spatial axes flattened."""
+        values = self.values
+        if self.path is not None:
+            values = open_recording(self.path)[self.site].to_numpy(self.rows)
+        assert values is not None  # noqa: S101 - `of` sets one of the two
+        return values.reshape(len(values), -1)
+
+
+@dataclass(frozen=True)
+class SiteJob:
+    """Everything that the work at one site needs.
+
+    Attributes
+    ----------
+    sources : tuple of Source
+        The recording's and, if given, the companion's.
+    samples : tuple of Sample
+        One for each kind of label.
+    picture_rows : ndarray (pictured,) of int
+        Row numbers in the recording.
+    methods : tuple of str
+        Of `embeddings.METHODS`.
+    dead_units : str
+    n_permutations, n_bootstrap, seed : int
+    """
+
+    sources: tuple[Source, ...]
+    samples: tuple[Sample, ...]
+    picture_rows: NDArray[np.int64]
+    methods: tuple[str, ...]
+    dead_units: str
+    n_permutations: int
+    n_bootstrap: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class SiteFindings:
+    """What the work at one site gives.
+
+    Attributes
+    ----------
+    means : ndarray (states, kinds, classes, classes)
+        Mean distances between classes.
+    gdv : ndarray (states, kinds)
+    shuffled : ndarray (states, kinds, permutations)
+    redrawn : ndarray (states, kinds, bootstraps)
+        Without columns if there are too few stimuli.
+    dead : ndarray (states, kinds) of int
+        Units that never vary.
+    pictures : ndarray (methods, pictured, 2)
+    fault : str
+        Why there is nothing; empty otherwise.
+    """
+
+    means: NDArray = field(default_factory=lambda: np.empty(0))
+    gdv: NDArray = field(default_factory=lambda: np.empty(0))
+    shuffled: NDArray = field(default_factory=lambda: np.empty(0))
+    redrawn: NDArray = field(default_factory=lambda: np.empty(0))
+    dead: NDArray = field(default_factory=lambda: np.empty(0))
+    pictures: NDArray = field(default_factory=lambda: np.empty(0))
+    fault: str = ""
+
+
+def work_on_site(job: SiteJob) -> SiteFindings:
+    """Measure one site: its GDV, nulls, bootstrap draws and pictures.
+
+    Raises
+    ------
+    WorkbenchError
+        If activity is not finite.
+    """
+    try:
+        activity = [_Activity.read(source) for source in job.sources]
+        cells = [[_cell(job, each, sample) for sample in job.samples] for each in activity]
+        pictures = _pictures(job, activity[0])
+    except NoVaryingUnitError:
+        return SiteFindings(fault="no unit varies")
+    stacked: dict[str, Any] = {
+        name: np.array([[cell[name] for cell in row] for row in cells]) for name in cells[0][0]
+    }
+    return SiteFindings(**stacked, pictures=pictures)
+
+
+def shuffled_codes(sample: Sample, n_draws: int, seed: int) -> NDArray[np.int64]:
+    """Classes (draws, rows) shuffled over rows, or over stimuli where a stimulus has one class."""
+    generator = np.random.default_rng([seed, 1])
+    if sample.by_group:
+        orders = [group_permutation(sample.groups, generator) for _ in range(n_draws)]
+        return np.stack([sample.codes[order] for order in orders])
+    return np.stack([generator.permutation(sample.codes) for _ in range(n_draws)])
+
+
+@dataclass(frozen=True)
+class _Activity:
+    """Rows of one source in memory, found by their number in the recording."""
+
+    values: NDArray
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, source: Source) -> _Activity:
+        values = source.read()
+        check_finite(values, f"site '{source.site}'", source.rows)
+        return cls(values, source.rows)
+
+    def distances(
+        self, rows: NDArray[np.int64], dead_units: str
+    ) -> tuple[NDArray[np.float64], int]:
+        """Distances in the units that GDV uses, and the number of dead units."""
+        scaled = standardize(self.values[np.searchsorted(self.rows, rows)], dead_units)
+        return pair_distances(scaled.values) / math.sqrt(scaled.n_units), scaled.n_dead
+
+
+def _cell(job: SiteJob, activity: _Activity, sample: Sample) -> dict[str, NDArray | float | int]:
+    distances, n_dead = activity.distances(sample.rows, job.dead_units)
+    means = class_means(distances, sample.codes[None])[0]
+    shuffled = shuffled_gdv(distances, shuffled_codes(sample, job.n_permutations, job.seed))
+    return {
+        "means": means,
+        "gdv": float(contrast(means)),
+        "shuffled": shuffled,
+        "redrawn": _redrawn(job, distances, sample),
+        "dead": n_dead,
+    }
+
+
+def _redrawn(job: SiteJob, distances: NDArray[np.float64], sample: Sample) -> NDArray[np.float64]:
+    if len(np.unique(sample.groups)) < LEAST_STIMULI:
+        return np.empty(0)
+    generator = np.random.default_rng([job.seed, 2])
+    weights = bootstrap_weights(sample.groups, job.n_bootstrap, generator)
+    return redrawn_gdv(distances, sample.codes, sample.groups, weights)
+
+
+def _pictures(job: SiteJob, activity: _Activity) -> NDArray[np.float64]:
+    if not job.methods:
+        return np.empty((0, len(job.picture_rows), 2))
+    distances, _ = activity.distances(job.picture_rows, job.dead_units)
+    return np.stack([embed(distances, method, job.seed) for method in job.methods])

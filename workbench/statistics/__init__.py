@@ -1,0 +1,1 @@
+"""Statistics that every analysis shares: nulls, intervals, corrections, balanced sub-samples."""
