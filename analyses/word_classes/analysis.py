@@ -11,9 +11,8 @@ from analyses.word_classes.rows import (
     Pool,
     Sample,
     check_same_rows,
-    common_classes,
+    classed_pool,
     draw_samples,
-    label_pool,
 )
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
 from workbench.analysis.spec import Spec
@@ -138,9 +137,7 @@ class WordClasses(Analysis):
         untrained = companions.get("untrained")
         if untrained is not None:
             _check_untrained(recording, untrained, sites, self.labels)
-        pool, classes, left_out = common_classes(
-            label_pool(recording, self.labels), self.min_per_class
-        )
+        pool, classes, left_out = classed_pool(recording, self.labels, self.min_per_class)
         samples = draw_samples(pool, classes, self.n_per_class, self.seed)
         pictured = self._pictured(pool, samples[-1])
         recordings = [recording] if untrained is None else [recording, untrained]

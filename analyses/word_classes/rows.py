@@ -84,7 +84,38 @@ class Sample:
     by_group: bool
 
 
-def label_pool(recording: Recording, column: str) -> Pool:
+def classed_pool(
+    recording: Recording, column: str, min_per_class: int
+) -> tuple[Pool, list[str], dict[str, int]]:
+    """Rows with their classes; without the next word's where those leave too few classes.
+
+    Parameters
+    ----------
+    recording : Recording
+    column : str
+        Column of the row table with the classes.
+    min_per_class : int
+
+    Returns
+    -------
+    tuple
+        As `common_classes` gives it.
+
+    Raises
+    ------
+    UsageError
+        If there is no such column, or fewer than two classes.
+    """
+    pool = label_pool(recording, column)
+    if NEXT in pool.labels:
+        try:
+            return common_classes(pool, min_per_class)
+        except UsageError:
+            pool = label_pool(recording, column, with_next=False)
+    return common_classes(pool, min_per_class)
+
+
+def label_pool(recording: Recording, column: str, with_next: bool = True) -> Pool:
     """Rows of a recording with their classes.
 
     Parameters
@@ -93,6 +124,8 @@ def label_pool(recording: Recording, column: str) -> Pool:
     column : str
         Column of the row table with the classes. Of several sub-word tokens of a word, the last
         one's row stands for the word.
+    with_next : bool
+        Whether rows must carry the class of the next word too.
 
     Returns
     -------
@@ -108,7 +141,7 @@ def label_pool(recording: Recording, column: str) -> Pool:
     if is_language:
         table = _last_of_each_word(table)
     own = table[column].notna().to_numpy()
-    following = _next_labels(table, column) if is_language else None
+    following = _next_labels(table, column) if is_language and with_next else None
     if following is None or not following.notna().any():
         kinds = {OWN if is_language else PLAIN: table[column]}
         complete = own

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.word_classes.arrays import ALPHA, own_kind
-from analyses.word_classes.rows import NEXT
+from analyses.word_classes.rows import NEXT, OWN
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,6 +34,8 @@ def summarize(data: xr.Dataset) -> str:
         sentences += [_training(data, kind) for kind in kinds]
     elif data.attrs["kind"] != "brain":
         sentences.append("No untrained recording was given, so what training added is not known.")
+    if own == OWN and NEXT not in kinds:
+        sentences.append("Too few rows carry the class of the next word to compare with it.")
     sentences += _left_out(data)
     return " ".join(sentences)
 

@@ -1,0 +1,1 @@
+"""Reports: one self-contained HTML file from results, and the fragment that a notebook shows."""
