@@ -33,10 +33,12 @@ METHOD = (
     "square root of the number of units: 0 if labels say nothing, -sqrt(L / (2 (L - 1))) if L "
     "classes collapse to equidistant points. Classes are balanced by sub-sampling, with the same "
     "rows at every site. The null shuffles labels over rows, or over stimuli where all rows of a "
-    "stimulus share a label, with the same shuffles at every site; p-values are corrected over "
-    "sites (Benjamini-Hochberg). Intervals are 2.5 to 97.5 percentiles over stimuli drawn with "
-    "replacement; units stay scaled as in the sample. In language, each row has two labels, the "
-    "class of its own word (the last one read) and that of the next word, compared on one pool of "
+    "stimulus share a label, with the same shuffles at every site; where rows are steps in time, "
+    "it turns each session's or trial's labels round by a random time instead, because neighbours "
+    "in time resemble each other whatever their labels. p-values are corrected over "
+    "sites (Benjamini-Hochberg). Intervals are 2.5 to 97.5 percentiles over stimuli (or blocks of "
+    "time) drawn with replacement; units stay scaled as in the sample. In language, each row has "
+    "two labels, the class of its own word (the last one read) and that of the next word, compared on one pool of "
     "rows; a network that merely keeps its input clusters by the first. GDV depends on the basis "
     "of the units, so sites are compared in their own bases."
 )
@@ -307,4 +309,6 @@ def _flattened(recording: Recording, sites: list[str]) -> list[str]:
 
 
 def _null_method(sample: Sample) -> str:
+    if sample.timeline is not None:
+        return "labels shifted in time within each session or trial"
     return f"labels shuffled over {'stimuli' if sample.by_group else 'rows'}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OWN, NEXT, PLAIN = "last input word", "next word", "own label"
 # Pairs of more rows than these would fill the memory of a small machine.
 MOST_ROWS = 4000
+# Neighbours in time depend on each other: intervals draw blocks of time, at least so many.
+LEAST_BLOCKS = 20
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Pool:
         Words or rows without a class of their own.
     n_without_next : int
         Words whose next word has no class, such as the last of a text.
+    series : ndarray (pool,) of int, optional
+        Session or trial of each row, where rows are steps in time.
     """
 
     rows: NDArray[np.int64]
@@ -49,6 +53,7 @@ class Pool:
     labels: dict[str, NDArray]
     n_unlabelled: int
     n_without_next: int
+    series: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,7 +62,8 @@ class Pool:
         """A part of the pool."""
         labels = {kind: values[chosen] for kind, values in self.labels.items()}
         counts = self.n_unlabelled, self.n_without_next
-        return Pool(self.rows[chosen], self.groups[chosen], labels, *counts)
+        series = None if self.series is None else self.series[chosen]
+        return Pool(self.rows[chosen], self.groups[chosen], labels, *counts, series)
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,8 @@ class Sample:
         Class of each row, as its place among the classes.
     by_group : bool
         Whether a class belongs to whole stimuli, so that labels are shuffled over stimuli.
+    timeline : Timeline, optional
+        Where rows are steps in time, so that labels are shifted in time.
     """
 
     kind: str
@@ -82,6 +90,26 @@ class Sample:
     groups: NDArray[np.int64]
     codes: NDArray[np.int64]
     by_group: bool
+    timeline: Timeline | None = None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All labelled rows in order of time, from which a sample was drawn.
+
+    Attributes
+    ----------
+    codes : ndarray (pool,) of int
+        Class of each row.
+    series : ndarray (pool,) of int
+        Session or trial of each row.
+    places : ndarray (sample,) of int
+        Where the sampled rows are among them.
+    """
+
+    codes: NDArray[np.int64]
+    series: NDArray[np.int64]
+    places: NDArray[np.int64]
 
 
 def classed_pool(
@@ -155,7 +183,10 @@ def label_pool(recording: Recording, column: str, with_next: bool = True) -> Poo
         )
     labels = {kind: _names(values[complete]) for kind, values in kinds.items()}
     rows, groups = (table[name].to_numpy()[complete] for name in ("row", "stimulus"))
-    return Pool(rows, groups, labels, int((~own).sum()), int((own & ~complete).sum()))
+    counts = int((~own).sum()), int((own & ~complete).sum())
+    if "time" in table and not is_language and table["stimulus"].duplicated().any():
+        return Pool(rows, _blocks(groups), labels, *counts, groups)
+    return Pool(rows, groups, labels, *counts)
 
 
 def common_classes(pool: Pool, min_per_class: int) -> tuple[Pool, list[str], dict[str, int]]:
@@ -226,10 +257,13 @@ def draw_samples(pool: Pool, classes: list[str], n_per_class: int, seed: int) ->
     for kind, names in pool.labels.items():
         codes = np.searchsorted(np.array(classes), names)
         chosen = balanced_rows(codes, n_each, seed)
-        by_group = _constant_within(codes, pool.groups)
-        samples.append(
-            Sample(kind, pool.rows[chosen], pool.groups[chosen], codes[chosen], by_group)
-        )
+        stimuli = pool.groups if pool.series is None else pool.series
+        by_group = _constant_within(codes, stimuli)
+        timeline = None
+        if pool.series is not None and not by_group:
+            timeline = Timeline(codes, pool.series, chosen)
+        groups = (stimuli if by_group else pool.groups)[chosen]
+        samples.append(Sample(kind, pool.rows[chosen], groups, codes[chosen], by_group, timeline))
     return samples
 
 
@@ -265,13 +299,22 @@ def _ordered(rows: pd.DataFrame, column: str) -> pd.DataFrame:
             f"Found no labels '{column}' in the recording; {nearest(column, known)}: name a column "
             "of its row table with labels=."
         )
-    table = rows[[name for name in ("stimulus", "position", "word") if name in rows]].copy()
+    given = ("stimulus", "position", "time", "word")
+    table = rows[[name for name in given if name in rows and name != column]].copy()
     table[column] = rows[column]
     table["row"] = np.arange(len(rows), dtype=np.int64)
     if "stimulus" not in table:
         table["stimulus"] = table["row"]
-    by = [name for name in ("stimulus", "position") if name in table]
+    by = [name for name in ("stimulus", "position", "time") if name in table]
     return table.sort_values(by, kind="stable")
+
+
+def _blocks(series: NDArray) -> NDArray[np.int64]:
+    """Number of a run of neighbouring rows, so that there are at least `LEAST_BLOCKS` runs."""
+    names, codes, sizes = np.unique(series, return_inverse=True, return_counts=True)
+    each = -(-LEAST_BLOCKS // len(names))
+    step = np.arange(len(series)) - np.searchsorted(series, names)[codes]
+    return (codes * each + step * each // sizes[codes]).astype(np.int64)
 
 
 def _last_of_each_word(table: pd.DataFrame) -> pd.DataFrame:

@@ -129,6 +129,40 @@ def group_permutation(groups: NDArray, generator: np.random.Generator) -> NDArra
     return first[generator.permutation(len(first))][group].astype(np.int64)
 
 
+def circular_shifts(groups: NDArray, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Draw a row for every row: each group's rows in their order, turned round by a random number.
+
+    Neighbours in time resemble each other, and so do their labels. Shuffling them one by one would
+    break the second resemblance but not the first, and make the null too narrow; turning the whole
+    series keeps both.
+
+    Parameters
+    ----------
+    groups : ndarray (rows,)
+        Series of each row, such as a session or trial; rows of a series are in order of time.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray (rows,) of int
+        ``labels[circular_shifts(groups, generator)]`` are labels shifted in time, by at least a
+        twentieth of each series.
+
+    Examples
+    --------
+    >>> circular_shifts(np.zeros(3, dtype=int), np.random.default_rng(0)).tolist()
+    [2, 0, 1]
+    """
+    order = np.arange(len(groups))
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        if len(rows) > 1:
+            least = max(1, len(rows) // 20)
+            offset = int(generator.integers(least, max(least, len(rows) - least) + 1))
+            order[rows] = np.roll(rows, -offset)
+    return order
+
+
 def _checked(observed: float, draws: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(draws, dtype=np.float64).reshape(-1)
     if not len(values):

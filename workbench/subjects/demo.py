@@ -166,6 +166,10 @@ def _brain(request: CaptureRequest, demo: str) -> Source:
 
     request.check_options(())
     arrays = brain.fmri() if demo == "brain" else brain.grasshopper()
+    rows = arrays.row_labels.rename(columns={"time_seconds": "time"})
+    runs = rows["run"] if "run" in rows else pd.Series(["session"] * len(rows))
+    numbers, names = pd.factorize(runs)
+    rows.insert(0, "stimulus", numbers)
     units = pd.DataFrame({"unit": range(len(arrays.unit_names)), "name": arrays.unit_names})
     about: dict[str, Any] = {
         "sampling_rate_hz": arrays.sampling_rate,
@@ -173,4 +177,5 @@ def _brain(request: CaptureRequest, demo: str) -> Source:
         "licence": arrays.licence,
     }
     site = "bold" if demo == "brain" else "spikes"
-    return TraceSource(request, site, arrays.traces, arrays.row_labels, units, about)
+    sessions = pd.DataFrame({"session": names})
+    return TraceSource(request, site, arrays.traces, rows, units, sessions, about)

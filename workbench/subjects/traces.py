@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
@@ -31,9 +30,11 @@ class TraceSource:
         Name of the area or of the kind of signal.
     traces : ndarray (time, unit)
     rows : DataFrame
-        One row a time bin.
+        One row a time bin; with `stimulus`, the session, and `time` in seconds.
     units : DataFrame
         One row a unit.
+    sessions : DataFrame
+        One row a session.
     about : dict
         Sampling rate, source, licence: for people.
     """
@@ -45,6 +46,7 @@ class TraceSource:
         traces: NDArray,
         rows: pd.DataFrame,
         units: pd.DataFrame,
+        sessions: pd.DataFrame,
         about: dict[str, Any],
     ) -> None:
         from workbench.subjects.globs import match_sites
@@ -57,7 +59,7 @@ class TraceSource:
             )
         self._traces = traces[: request.max_rows]
         self._table = rows.iloc[: request.max_rows].reset_index(drop=True)
-        self._unit_table = units
+        self._unit_table, self._sessions = units, sessions
         self.sites = (SiteSpec(site, traces.shape[1:], request.dtype),)
         self.subject = {"address": request.subject, "kind": "brain", **about}
         self.notes: dict[str, Any] = {}
@@ -78,10 +80,8 @@ class TraceSource:
         }
 
     def stimuli(self, staging: Path) -> None:
-        """Write the table of stimuli: one, the whole session."""
-        import pandas as pd
-
-        write_table(staging, STIMULI, pd.DataFrame({"session": [self.subject["address"]]}))
+        """Write the table of stimuli: the sessions."""
+        write_table(staging, STIMULI, self._sessions)
 
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of units."""
@@ -91,7 +91,5 @@ class TraceSource:
         """Cut one shard out of the traces."""
         part = slice(number * self._size, number * self._size + self.plan[number])
         rows = self._table.iloc[part].reset_index(drop=True)
-        if "stimulus" not in rows:
-            rows.insert(0, "stimulus", np.zeros(len(rows), dtype=np.int64))
         (site,) = self.sites
         return ShardData(rows, {site.name: narrow(self._traces[part], site.dtype)})
