@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 METHODS = ("mds", "tsne", "umap")
 
@@ -38,11 +39,14 @@ def embed(distances: NDArray[np.float64], method: str, seed: int) -> NDArray[np.
     start = classical_scaling(distances)
     if not distances.any():
         return start
-    if method == "mds":
-        return _mds(distances, start)
-    if method == "tsne":
-        return _tsne(distances, start, seed)
-    return _umap(distances, start, seed)
+    # Some hundred points give a second thread nothing to do but to wait for the first, which on a
+    # busy machine takes several times as long.
+    with threadpool_limits(1):
+        if method == "mds":
+            return _mds(distances, start)
+        if method == "tsne":
+            return _tsne(distances, start, seed)
+        return _umap(distances, start, seed)
 
 
 def classical_scaling(distances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -155,3 +155,5 @@ def test_articles_fit_the_sound_that_follows(drawn: list[TaggedSentence]) -> Non
 def test_an_impossible_number_is_refused() -> None:
     with pytest.raises(UsageError, match="0 or more, not -1"):
         sentences(-1)
+    with pytest.raises(UsageError, match=r"found no further .* ask for fewer"):
+        sentences(60_000)

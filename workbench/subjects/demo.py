@@ -171,6 +171,7 @@ def _brain(request: CaptureRequest, demo: str) -> Source:
     numbers, names = pd.factorize(runs)
     rows.insert(0, "stimulus", numbers)
     units = pd.DataFrame({"unit": range(len(arrays.unit_names)), "name": arrays.unit_names})
+    units = units.join(arrays.unit_labels.reset_index(drop=True).drop(columns="name", errors="ignore"))
     about: dict[str, Any] = {
         "sampling_rate_hz": arrays.sampling_rate,
         "source": arrays.source,

@@ -1,0 +1,1 @@
+"""Embedded subjects and stimuli: everything a demonstration needs, without a network."""
