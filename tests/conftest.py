@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,6 +15,7 @@ import pytest
 import workbench as wb
 
 ROOT = Path(__file__).resolve().parent.parent
+PLUGIN = ROOT / "tests" / "support" / "tiny_plugin_site"
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +43,24 @@ def memory_recording(generator: np.random.Generator) -> wb.Recording:
         },
         rows={"label": np.array(["a", "b"])[generator.integers(0, 2, 100)]},
     )
+
+
+@pytest.fixture(scope="session")
+def plugin_site() -> Path:
+    """Folder with a third party's installed analysis, entry point included."""
+    return PLUGIN
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Iterator[ModuleType]:
+    """A third party's analysis, installed for the time of the tests."""
+    sys.path.insert(0, str(PLUGIN))
+    importlib.invalidate_caches()
+    yield importlib.import_module("tiny_plugin")
+    sys.path.remove(str(PLUGIN))
+
+
+@pytest.fixture(scope="session")
+def library(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small library of its results and recordings."""
+    return tiny.make_library(tmp_path_factory.mktemp("library"))

@@ -240,6 +240,7 @@ class WordClasses(Analysis):
             "n_unlabelled": pool.n_unlabelled,
             "n_without_next": pool.n_without_next,
             "n_bootstrap": int(self.n_bootstrap),
+            "null_labels": "shifted labels" if samples[0].timeline else "shuffled labels",
         }
 
 

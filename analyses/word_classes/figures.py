@@ -247,7 +247,7 @@ def _null_band(data: xr.Dataset, places: np.ndarray) -> list[go.Scatter]:
             fillcolor="rgba(120,120,120,0.3)",
             line={"width": 1.5, "color": "rgba(120,120,120,0.6)"},
             hoverinfo="skip",
-            name="shuffled labels (95 % range)",
+            name=f"{data.attrs['null_labels']} (95 % range)",
         )
     ]
 

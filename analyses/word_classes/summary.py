@@ -56,14 +56,14 @@ def _best(data: xr.Dataset, kind: str) -> str:
     ) + f" ({data.attrs['n_classes']} classes, {data.attrs['n_per_class']} rows each)"
     if not bool(beats.any()):
         return (
-            f"{head}, no site separates classes better than shuffled labels do; the lowest GDV is "
+            f"{head}, no site separates classes better than {data.attrs['null_labels']} do; the lowest GDV is "
             f"{float(at['gdv']):.4f} at {site} (p = {float(at['p_corrected']):.3g}, corrected over "
             "sites)."
         )
     verdict = "beats" if bool(at["beats_null"]) else "does not itself beat"
     return (
         f"{head}, separation is strongest at {site}: GDV {_value(at)}, {share:.1f} % of the bound "
-        f"{float(data.attrs['bound']):.3f}; it {verdict} shuffled labels "
+        f"{float(data.attrs['bound']):.3f}; it {verdict} {data.attrs['null_labels']} "
         f"({float(at['null_mean']):.4f} ± {float(at['null_sd']):.4f}); in all, {int(beats.sum())} "
         f"of {data.sizes['site']} sites do."
     )

@@ -33,7 +33,7 @@ FLAGS = [
     "--disable-sync",
 ]
 SLOW = 30_000
-PLUGIN = Path(__file__).parents[1] / "report" / "tiny_plugin"
+PLUGIN = Path(__file__).parents[1] / "support" / "tiny_plugin_site"
 
 
 @pytest.fixture(scope="module")
