@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,9 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.verify import verify_recording as verify
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from workbench.analysis.result import Result
     from workbench.recording.recording import Recording
 
@@ -113,8 +117,8 @@ def capture(
     *,
     out: str | Path,
     sites: str | list[str] = "*",
-    text: str | Path | None = None,
-    tokens: str | Path | None = None,
+    text: str | Path | Sequence[str] | None = None,
+    tokens: str | Path | NDArray[np.integer] | None = None,
     positions: str = "all",
     dtype: str = "float32",
     max_rows: int | None = None,
@@ -133,10 +137,11 @@ def capture(
         Folder to write. If it holds part of the same recording, the capture continues.
     sites : str or list of str
         Names or globs; all sites by default.
-    text : path, optional
-        ``.txt`` (one text a line), ``.jsonl``, ``.conllu`` or ``.parquet``, for language models.
-    tokens : path, optional
-        ``.npy`` of token ids ``(texts, length)``, for a model without tokenizer.
+    text : path or sequence of str, optional
+        For language models: a file, ``.txt`` (one text a line), ``.jsonl``, ``.conllu`` or
+        ``.parquet``, or the texts themselves.
+    tokens : path or array (texts, length), optional
+        Token ids, or an ``.npy`` file of them, for a model without tokenizer.
     positions : str
         ``all`` tokens, the ``last`` of each text, or the mean over each ``word``.
     dtype : str
@@ -170,8 +175,8 @@ def capture(
     request = CaptureRequest(
         subject=subject,
         sites=sites,
-        text=Path(text) if text is not None else None,
-        tokens=Path(tokens) if tokens is not None else None,
+        text=Path(text) if isinstance(text, (str, Path)) else text,
+        tokens=Path(tokens) if isinstance(tokens, (str, Path)) else tokens,
         positions=positions,
         dtype=dtype,
         max_rows=max_rows,

@@ -38,9 +38,9 @@ METHOD = (
     "in time resemble each other whatever their labels. p-values are corrected over "
     "sites (Benjamini-Hochberg). Intervals are 2.5 to 97.5 percentiles over stimuli (or blocks of "
     "time) drawn with replacement; units stay scaled as in the sample. In language, each row has "
-    "two labels, the class of its own word (the last one read) and that of the next word, compared on one pool of "
-    "rows; a network that merely keeps its input clusters by the first. GDV depends on the basis "
-    "of the units, so sites are compared in their own bases."
+    "two labels, the class of its own word (the last one read) and that of the next word, "
+    "compared on one pool of rows; a network that merely keeps its input clusters by the first. "
+    "GDV depends on the basis of the units, so sites are compared in their own bases."
 )
 
 

@@ -56,9 +56,9 @@ def _best(data: xr.Dataset, kind: str) -> str:
     ) + f" ({data.attrs['n_classes']} classes, {data.attrs['n_per_class']} rows each)"
     if not bool(beats.any()):
         return (
-            f"{head}, no site separates classes better than {data.attrs['null_labels']} do; the lowest GDV is "
-            f"{float(at['gdv']):.4f} at {site} (p = {float(at['p_corrected']):.3g}, corrected over "
-            "sites)."
+            f"{head}, no site separates classes better than {data.attrs['null_labels']} do; the "
+            f"lowest GDV is {float(at['gdv']):.4f} at {site} "
+            f"(p = {float(at['p_corrected']):.3g}, corrected over sites)."
         )
     verdict = "beats" if bool(at["beats_null"]) else "does not itself beat"
     return (

@@ -303,3 +303,21 @@ def test_identity_changes_with_what_changes_the_numbers(tmp_path: Path, text_fil
     assert len(set(found)) == len(found)
     moved = wb.capture(f"hf:{tmp_path / 'moved'}", out=tmp_path / "recm", **base)
     assert moved.identity == found[0]
+
+
+def test_texts_and_token_ids_can_be_given_as_they_are(
+    tiny_model: Path, text_file: Path, tmp_path: Path
+) -> None:
+    from_file, from_list = (
+        wb.capture(f"hf:{tiny_model}", text=given, sites=RESIDUAL, out=tmp_path / name)
+        for name, given in (("file", text_file), ("list", TEXTS))
+    )
+    assert from_file.identity == from_list.identity
+    ids = np.array([[5, 6, 7, 8], [9, 10, -1, -1]])
+    rec = wb.capture(f"hf:{tiny_model}", tokens=ids, sites=RESIDUAL, out=tmp_path / "ids")
+    assert rec.rows["token_id"].tolist() == [5, 6, 7, 8, 9, 10]
+    assert rec.rows["stimulus"].tolist() == [0, 0, 0, 0, 1, 1]
+    with pytest.raises(wb.UsageError, match="Found no text"):
+        wb.capture(f"hf:{tiny_model}", text=[" "], sites=RESIDUAL, out=tmp_path / "none")
+    with pytest.raises(wb.UsageError, match="the token array has token id 300"):
+        wb.capture(f"hf:{tiny_model}", tokens=ids + 295, sites=RESIDUAL, out=tmp_path / "none")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from workbench.errors import UsageError, nearest
 
@@ -32,8 +35,8 @@ class CaptureRequest:
 
     subject: str
     sites: str | list[str] = "*"
-    text: Path | None = None
-    tokens: Path | None = None
+    text: Path | Sequence[str] | None = None
+    tokens: Path | NDArray[np.integer] | None = None
     positions: str = "all"
     dtype: str = "float32"
     max_rows: int | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,14 +104,11 @@ def list_sites(address: str, device: str = "auto") -> list[SiteInfo]:
 def _language(request: CaptureRequest, name: str, staging: Path) -> Source:
     from workbench.subjects.language.model import LanguageModel
     from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
-    from workbench.subjects.language.texts import read_texts
+    from workbench.subjects.language.texts import open_texts
 
     request.check_options(LANGUAGE_OPTIONS)
     texts = None
     if request.text is not None:
-        texts = read_texts(request.text, request.option("text_field", "text"))
-        # Asking for the first text here finds a missing or empty file before the model is loaded.
-        first = next(texts)
-        texts = chain([first], texts)
+        texts = open_texts(request.text, request.option("text_field", "text"))
     model = LanguageModel(name, request.device, request.option("model_dtype", "float32"))
     return LanguageSource(request, model, texts, staging)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError, nearest
-from workbench.subjects.language.texts import Text, read_texts
+from workbench.subjects.language.texts import Text, open_texts
 
 if TYPE_CHECKING:
     import torch
@@ -93,7 +93,7 @@ def _language(request: CaptureRequest, checkpoint: str, staging: Path) -> Source
 
     request.check_options((*LANGUAGE_OPTIONS, "stimuli", "n_stimuli"))
     if request.text is not None:
-        texts: Iterator[Text] | None = read_texts(
+        texts: Iterator[Text] | None = open_texts(
             request.text, request.option("text_field", "text")
         )
     else:
@@ -171,9 +171,10 @@ def _brain(request: CaptureRequest, demo: str) -> Source:
     numbers, names = pd.factorize(runs)
     rows.insert(0, "stimulus", numbers)
     units = pd.DataFrame({"unit": range(len(arrays.unit_names)), "name": arrays.unit_names})
-    units = units.join(arrays.unit_labels.reset_index(drop=True).drop(columns="name", errors="ignore"))
+    units = units.join(arrays.unit_labels)
     about: dict[str, Any] = {
         "sampling_rate_hz": arrays.sampling_rate,
+        "quantity": arrays.quantity,
         "source": arrays.source,
         "licence": arrays.licence,
     }

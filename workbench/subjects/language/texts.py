@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,36 @@ def plain(text: str, **about: str) -> Text:
     ((0, 3), (4, 9))
     """
     return Text(text, tuple(match.span() for match in _WORD.finditer(text)), about=about)
+
+
+def open_texts(given: Path | Sequence[str], text_field: str = "text") -> Iterator[Text]:
+    """Texts of a file, or those given as they are; the first is read at once.
+
+    Parameters
+    ----------
+    given : Path or sequence of str
+    text_field : str
+        As for `read_texts`.
+
+    Returns
+    -------
+    iterator of Text
+
+    Raises
+    ------
+    UsageError
+        As `read_texts`, or if a text is not a string or there is none.
+    """
+    if isinstance(given, Path):
+        # A missing or empty file is found before a model is loaded for it.
+        texts = read_texts(given, text_field)
+        return chain([next(texts)], texts)
+    for text in given:
+        if not isinstance(text, str):
+            raise UsageError(f"Found {type(text).__name__} among the texts; expected strings.")
+    if not any(text.strip() for text in given):
+        raise UsageError("Found no text; expected at least one string that is not blank.")
+    return (plain(text) for text in given)
 
 
 def read_texts(path: Path, text_field: str = "text") -> Iterator[Text]:

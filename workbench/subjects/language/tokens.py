@@ -110,14 +110,14 @@ def _word_of_token(offsets: NDArray[np.int64], text: Text) -> NDArray[np.int32]:
     return np.where(inside, word, -1).astype(np.int32)
 
 
-def read_token_array(path: Path, vocabulary: int) -> Iterator[TokenizedText]:
+def read_token_array(given: Path | NDArray, vocabulary: int) -> Iterator[TokenizedText]:
     """Texts given as token ids.
 
     Parameters
     ----------
-    path : Path
-        ``.npy`` of integers ``(texts, tokens)`` or ``(tokens,)``. Negative ids at the end of a row
-        mean that the text is shorter.
+    given : Path or ndarray (texts, tokens) or (tokens,)
+        Integers, or an ``.npy`` file of them. Negative ids at the end of a row mean that the text
+        is shorter.
     vocabulary : int
         Number of token ids that the model has.
 
@@ -131,31 +131,36 @@ def read_token_array(path: Path, vocabulary: int) -> Iterator[TokenizedText]:
     UsageError
         If there is no such file, or it holds anything but token ids.
     """
-    if not path.is_file():
-        raise UsageError(f"Found no token file '{path}'; expected an .npy file: check the path.")
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise UsageError(f"'{path}' is not an .npy file of integers ({error}).") from error
+    array = _load(given) if isinstance(given, Path) else np.asarray(given)
+    name = f"'{given}'" if isinstance(given, Path) else "the token array"
     if array.dtype.kind not in "iu" or array.ndim not in (1, 2) or array.size == 0:
         raise UsageError(
-            f"'{path}' holds {array.dtype} of shape {array.shape}; expected integers of shape "
+            f"Found {array.dtype} of shape {array.shape} in {name}; expected integers of shape "
             "(texts, tokens)."
         )
     for number, row in enumerate(np.atleast_2d(array)):
-        yield _token_row(np.asarray(row), number, vocabulary, path)
+        yield _token_row(np.asarray(row), number, vocabulary, name)
 
 
-def _token_row(row: NDArray, number: int, vocabulary: int, path: Path) -> TokenizedText:
+def _load(path: Path) -> NDArray:
+    if not path.is_file():
+        raise UsageError(f"Found no token file '{path}'; expected an .npy file: check the path.")
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise UsageError(f"'{path}' is not an .npy file of integers ({error}).") from error
+
+
+def _token_row(row: NDArray, number: int, vocabulary: int, name: str) -> TokenizedText:
     length = int((row >= 0).sum())
     if length == 0 or (row[:length] < 0).any():
         raise UsageError(
-            f"Row {number} of '{path}' has no token id, or a negative one before its end; negative "
+            f"Row {number} of {name} has no token id, or a negative one before its end; negative "
             "ids may only fill up the end of a row."
         )
     if row[:length].max() >= vocabulary:
         raise UsageError(
-            f"Row {number} of '{path}' has token id {row[:length].max()}; the model knows 0 to "
+            f"Row {number} of {name} has token id {row[:length].max()}; the model knows 0 to "
             f"{vocabulary - 1}: was it made with another tokenizer?"
         )
     ids = row[:length].astype(np.int32)
