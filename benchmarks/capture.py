@@ -20,8 +20,22 @@ import numpy as np
 from measuring import finish, machine, median, ratio, rounds, timed
 
 SHAPES = {
-    "gpt2-small": {"context": 256, "texts": 16, "batch": 4, "layers": (2, 6, 10), "width": 768},
-    "stories260K": {"context": 256, "texts": 256, "batch": 16, "layers": (1, 2, 3), "width": 64},
+    "gpt2-small": {
+        "context": 256,
+        "texts": 16,
+        "batch": 4,
+        "layers": (2, 6, 10),
+        "width": 768,
+        "depth": 12,
+    },
+    "stories260K": {
+        "context": 256,
+        "texts": 256,
+        "batch": 16,
+        "layers": (1, 2, 3),
+        "width": 64,
+        "depth": 5,
+    },
 }
 SITE = {"gpt2-small": "transformer.h.{}", "stories260K": "model.layers.{}"}
 
@@ -53,6 +67,13 @@ def prepare(name: str, work: Path) -> Path:
     ids = generator.integers(3, vocabulary, (shape["texts"], shape["context"]))
     np.save(work / f"{name}.npy", ids)
     return folder
+
+
+def layers_of(name: str, sites: str) -> tuple[int, ...]:
+    """Layers whose residual stream is recorded."""
+    chosen = SHAPES[name]["layers"]
+    every = tuple(range(SHAPES[name]["depth"]))
+    return {"one": chosen[1:2], "three": chosen, "all": every}[sites]
 
 
 def bare(name: str, work: Path, kind: str) -> float:
@@ -91,7 +112,7 @@ def ours(name: str, work: Path, sites: str) -> float:
     shape = SHAPES[name]
     model = LanguageModel(str(work / name))
     ids = torch.from_numpy(np.load(work / f"{name}.npy")[: shape["batch"]])
-    layers = shape["layers"] if sites == "three" else shape["layers"][1:2]
+    layers = layers_of(name, sites)
     names = [f"blocks.{layer}.hook_resid_post" for layer in layers]
     model.forward(ids, None, names)
     request = CaptureRequest(
@@ -117,7 +138,7 @@ def sae_lens(name: str, work: Path, sites: str) -> float:
     shape = SHAPES[name]
     ids = np.load(work / f"{name}.npy")
     data = Dataset.from_dict({"input_ids": ids.tolist()})
-    layers = shape["layers"] if sites == "three" else shape["layers"][1:2]
+    layers = layers_of(name, sites)
     seconds = 0.0
     for layer in layers:
         with tempfile.TemporaryDirectory(dir=work) as out:
@@ -158,14 +179,18 @@ VARIANTS = (
     "bare:transformers",
     "ours:one",
     "ours:three",
+    "ours:all",
     "sae_lens:one",
     "sae_lens:three",
+    "sae_lens:all",
 )
 TITLES = {
     "bare:bridge": "bare forward pass, TransformerLens bridge",
     "bare:transformers": "bare forward pass, transformers (fused attention)",
     "ours:one": "workbench capture, 1 site",
     "ours:three": "workbench capture, 3 sites",
+    "ours:all": "workbench capture, residual stream of every layer",
+    "sae_lens:all": "sae-lens CacheActivationsRunner, every layer (a run each)",
     "sae_lens:one": "sae-lens CacheActivationsRunner, 1 site",
     "sae_lens:three": "sae-lens CacheActivationsRunner, 3 sites (3 runs)",
 }
@@ -176,13 +201,15 @@ def table(name: str, found: dict) -> None:
     tokens = SHAPES[name]["texts"] * SHAPES[name]["context"]
     print(f"\n**{name}**, {tokens} tokens, context {SHAPES[name]['context']}, float32\n")
     print("| variant | seconds | tokens/s | / bare bridge | peak MiB |\n|---|---|---|---|---|")
-    for what in VARIANTS:
-        seconds = median(found[what], "seconds")
-        relative = ratio(found[what], found["bare:bridge"])
-        peak = median(found[what], "peak_mib")
+    for what, runs in found.items():
+        seconds = median(runs, "seconds")
+        relative = ratio(runs, found["bare:bridge"])
+        peak = median(runs, "peak_mib")
         row = f"{seconds:.2f} | {tokens / seconds:.0f} | {relative:.2f} | {peak:.0f}"
         print(f"| {TITLES[what]} | {row} |")
-    for sites in ("one", "three"):
+    for sites in ("one", "three", "all"):
+        if f"sae_lens:{sites}" not in found or f"ours:{sites}" not in found:
+            continue
         faster = ratio(found[f"sae_lens:{sites}"], found[f"ours:{sites}"])
         print(f"\nsae-lens / workbench, {sites} site(s): **{faster:.2f}**")
 
@@ -192,6 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", nargs="*", default=list(SHAPES))
+    parser.add_argument("--what", nargs="*", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--variant", nargs=3, metavar=("MODEL", "WORK", "WHAT"))
     given = parser.parse_args()
     if given.variant:
@@ -202,7 +230,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in given.models:
             prepare(name, Path(folder))
-            variants = {what: ["--variant", name, folder, what] for what in VARIANTS}
+            variants = {what: ["--variant", name, folder, what] for what in given.what}
             table(name, rounds(sys.argv[0], variants, given.rounds))
 
 

@@ -98,7 +98,6 @@ def test_marked_text_is_escaped() -> None:
 
 
 def test_a_form_passes_on_only_what_was_changed() -> None:
-    pytest.importorskip("analyses.word_classes.analysis")
     from analyses.word_classes.analysis import WordClasses
     from dashboards.views.analysis import defaults, written
 
