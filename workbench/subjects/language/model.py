@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.capturing.source import SiteInfo
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.identity import digest
 from workbench.subjects.globs import match_sites
 from workbench.subjects.language.twin import (
@@ -187,6 +187,11 @@ class LanguageModel:
         Returns
         -------
         dict of str to Tensor (texts, tokens, units, ...)
+
+        Raises
+        ------
+        WorkbenchError
+            If a site was not passed.
         """
         found: dict[str, torch.Tensor] = {}
 
@@ -203,9 +208,15 @@ class LanguageModel:
             places = [(site, *self._places[site]) for site in sites]
             with watch_twin(self._twin, places, keep):
                 _pass(self._twin, ids, mask)
-            return found
-        with self._watch(sites, keep):
-            _pass(self.model, ids, mask)
+        else:
+            with self._watch(sites, keep):
+                _pass(self.model, ids, mask)
+        missed = [site for site in sites if site not in found]
+        if missed:
+            raise WorkbenchError(
+                f"No activity passed site '{missed[0]}', although it did in a trial; the model "
+                "takes another path for this text: choose other sites."
+            )
         return found
 
     @contextmanager
