@@ -60,7 +60,7 @@ def tiny() -> Iterator[ModuleType]:
     sys.path.remove(str(PLUGIN))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def library(tiny: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small library of its results and recordings."""
     return tiny.make_library(tmp_path_factory.mktemp("library"))

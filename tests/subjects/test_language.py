@@ -319,5 +319,5 @@ def test_texts_and_token_ids_can_be_given_as_they_are(
     assert rec.rows["stimulus"].tolist() == [0, 0, 0, 0, 1, 1]
     with pytest.raises(wb.UsageError, match="Found no text"):
         wb.capture(f"hf:{tiny_model}", text=[" "], sites=RESIDUAL, out=tmp_path / "none")
-    with pytest.raises(wb.UsageError, match="the token array has token id 300"):
+    with pytest.raises(wb.UsageError, match="the token array has token id 303"):
         wb.capture(f"hf:{tiny_model}", tokens=ids + 295, sites=RESIDUAL, out=tmp_path / "none")

@@ -95,7 +95,7 @@ def images(
     Examples
     --------
     >>> pixels, table = images("test")
-    >>> pixels.shape[1:], sorted(table["digit"].unique())
+    >>> pixels.shape[1:], sorted(table["digit"].unique().tolist())
     ((1, 8, 8), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     if split not in ("train", "test"):
