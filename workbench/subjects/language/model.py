@@ -319,7 +319,7 @@ def _boot(name: str, device: str, dtype: torch.dtype) -> tuple[Any, torch.nn.Mod
     try:
         twin = load_twin(where, device, dtype)
         copied = None if twin is None else share_weights(twin)
-        bridge = TransformerBridge.boot_transformers(
+        bridge: Any = TransformerBridge.boot_transformers(
             where, device=device, dtype=dtype, hf_model=copied
         )
         if copied is not None:

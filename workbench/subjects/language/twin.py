@@ -42,7 +42,8 @@ def load_twin(name: str, device: str, dtype: torch.dtype) -> torch.nn.Module | N
     kinds = getattr(config, "architectures", None) or [""]
     if not str(kinds[0]).endswith(("ForCausalLM", "LMHeadModel")):
         return None
-    return AutoModelForCausalLM.from_pretrained(name, dtype=dtype).to(device).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(name, dtype=dtype)
+    return model.to(device).eval()
 
 
 def share_weights(model: torch.nn.Module) -> torch.nn.Module:
