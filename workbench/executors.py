@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from workbench.errors import UsageError, nearest
@@ -58,11 +59,14 @@ def _map_in_processes(function: Callable[[Any], Any], items: Iterable[Any], thre
     # Forking a process that has started BLAS or torch threads can deadlock; spawning cannot.
     context = multiprocessing.get_context("spawn")
     workers = max(1, min(len(work), available_cores()))
-    with context.Pool(workers, initializer=_limit_threads, initargs=(threads,)) as pool:
-        return pool.map(function, work, chunksize=1)
+    with context.Pool(workers) as pool:
+        return pool.map(partial(_with_threads, function, threads), work, chunksize=1)
 
 
-def _limit_threads(threads: int) -> None:
+def _with_threads(function: Callable[[Any], Any], threads: int, item: Any) -> Any:
+    # Here, not when the process starts: only libraries that are loaded can be limited, and
+    # unpickling the function has loaded them.
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(threads)
+    with threadpool_limits(threads):
+        return function(item)
