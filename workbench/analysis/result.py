@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 import shutil
 import warnings
 from collections.abc import Mapping
@@ -85,13 +86,14 @@ class Result:
 
         return load_analysis(self.analysis).figures(self.data)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path | None = None) -> Path:
         """Write the result to a folder, whole or not at all.
 
         Parameters
         ----------
-        path : str or Path
-            Folder to make; a result of the same identity there is replaced.
+        path : str or Path, optional
+            Folder to make; a result there is replaced. By default a folder in the current one,
+            named after recording, analysis and identity.
 
         Returns
         -------
@@ -103,7 +105,7 @@ class Result:
         WorkbenchError
             If something else lies there, or the disk is full.
         """
-        target = Path(path)
+        target = Path(path) if path is not None else Path(result_name(self.meta))
         if target.exists() and any(target.iterdir()) and not is_result(target):
             raise WorkbenchError(
                 f"Found other files in '{target}'; expected an empty folder or a result: choose "
@@ -189,6 +191,12 @@ def result_identity(
             "companions": {name: [r.identity, r.n_rows] for name, r in companions.items()},
         }
     )
+
+
+def result_name(meta: Mapping[str, Any]) -> str:
+    """Name of a result's folder: recording, analysis and the start of the identity."""
+    recording = re.sub(r"[^A-Za-z0-9._-]", "_", str(meta["recording"]["name"]))
+    return f"{recording}.{meta['analysis']}-{meta['identity'][:10]}"
 
 
 def _origin(recording: Recording) -> dict[str, Any]:
