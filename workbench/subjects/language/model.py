@@ -12,6 +12,7 @@ from workbench.capturing.source import SiteInfo
 from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.identity import digest
 from workbench.subjects.globs import match_sites
+from workbench.subjects.language.hub import prepare_hub
 from workbench.subjects.language.twin import (
     agree,
     load_twin,
@@ -311,6 +312,8 @@ def _boot(name: str, device: str, dtype: torch.dtype) -> tuple[Any, torch.nn.Mod
             f"Found no model in '{name}' ({state}); expected a Hugging Face folder with "
             "config.json and model.safetensors: check the path."
         )
+    if not looks_local:
+        prepare_hub(name)
     from transformer_lens.model_bridge import TransformerBridge
     from transformers.utils import logging
 
