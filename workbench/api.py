@@ -92,24 +92,13 @@ def analyze(
     >>> all(m.beats_null for m in result.measures if m.name == "gdv")
     True
     """
-    from workbench.analysis.registry import load_analysis
-
-    plugin = load_analysis(analysis)()
-    given = recording if not isinstance(recording, (str, Path)) else _recording(recording)
-    companions = {
-        name: _recording(value) if isinstance(value, (str, Path)) else value
-        for name, value in parameters.items()
-        if name in plugin.spec.companions and value is not None
-    }
-    rest = {name: value for name, value in parameters.items() if name not in plugin.spec.companions}
-    plugin.set_params(**rest)
-    return plugin.fit(given, executor=executor, threads=threads, **companions).result_
-
-
-def _recording(path: str | Path) -> Recording:
+    from workbench.analysis.registry import configured_analysis
     from workbench.recording.recording import open_recording
 
-    return open_recording(path)
+    plugin, companions = configured_analysis(analysis, parameters)
+    if isinstance(recording, (str, Path)):
+        recording = open_recording(recording)
+    return plugin.fit(recording, executor=executor, threads=threads, **companions).result_
 
 
 def capture(

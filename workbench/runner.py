@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from workbench.analysis.base import Analysis
     from workbench.analysis.result import Result
-    from workbench.recording.recording import Recording
 
 
 def run_analysis(
@@ -50,17 +48,15 @@ def run_analysis(
     UsageError
         If the analysis cannot be run on the recording.
     """
-    from workbench.analysis.registry import load_analysis
-    from workbench.analysis.result import is_result, open_result, result_identity
+    from workbench.analysis.registry import configured_analysis
+    from workbench.analysis.result import is_result, open_result, result_folder, result_identity
     from workbench.recording.recording import open_recording
 
-    plugin = load_analysis(analysis)()
-    names = plugin.spec.companions
-    companions = {n: open_recording(p) for n, p in parameters.items() if n in names and p}
-    plugin.set_params(**{n: v for n, v in parameters.items() if n not in names})
+    plugin, companions = configured_analysis(analysis, parameters)
     opened = open_recording(recording)
     identity = result_identity(plugin, opened, companions)
-    target = out or _beside(recording, analysis, identity)
+    folder = recording.resolve()
+    target = out or folder.parent / result_folder(folder.name, analysis, identity)
     if is_result(target) and not force:
         found = open_result(target)
         if found.identity == identity:
@@ -69,20 +65,5 @@ def run_analysis(
             raise UsageError(
                 f"'{target}' holds another result ({found.title}); choose another --out or --force."
             )
-    result = _fit(plugin, opened, companions, executor, threads)
+    result = plugin.fit(opened, executor=executor, threads=threads, **companions).result_
     return result, result.save(target)
-
-
-def _fit(
-    plugin: Analysis,
-    recording: Recording,
-    companions: Mapping[str, Recording],
-    executor: str,
-    threads: int | None,
-) -> Result:
-    return plugin.fit(recording, executor=executor, threads=threads, **companions).result_
-
-
-def _beside(recording: Path, analysis: str, identity: str) -> Path:
-    folder = recording.resolve()
-    return folder.parent / f"{folder.name}.{analysis}-{identity[:10]}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import UsageError, WorkbenchError, nearest
 
 if TYPE_CHECKING:
     from workbench.analysis.base import Analysis
+    from workbench.recording.recording import Recording
 
 GROUP = "workbench.analyses"
 OWN = "workbench"
@@ -86,3 +89,36 @@ def load_analysis(name: str) -> type[Analysis]:
             f"Analysis '{name}' of package '{_origin(entries[name])}' cannot be imported "
             f"({error}); reinstall the package or ask its author."
         ) from error
+
+
+def configured_analysis(
+    name: str, given: Mapping[str, Any]
+) -> tuple[Analysis, dict[str, Recording]]:
+    """An analysis with its parameters set, and its companion recordings.
+
+    Parameters
+    ----------
+    name : str
+    given : mapping
+        Parameters by name; and companions by name, as recordings or paths, or None for none.
+
+    Returns
+    -------
+    (Analysis, dict of str to Recording)
+
+    Raises
+    ------
+    UsageError
+        If there is no such analysis or parameter.
+    """
+    from workbench.recording.recording import open_recording
+
+    plugin = load_analysis(name)()
+    names = plugin.spec.companions
+    companions = {
+        key: open_recording(value) if isinstance(value, (str, Path)) else value
+        for key, value in given.items()
+        if key in names and value is not None
+    }
+    plugin.set_params(**{key: value for key, value in given.items() if key not in names})
+    return plugin, companions

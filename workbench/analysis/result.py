@@ -105,7 +105,10 @@ class Result:
         WorkbenchError
             If something else lies there, or the disk is full.
         """
-        target = Path(path) if path is not None else Path(result_name(self.meta))
+        if path is None:
+            recording = re.sub(r"[^A-Za-z0-9._-]", "_", str(self.meta["recording"]["name"]))
+            path = result_folder(recording, self.analysis, self.identity)
+        target = Path(path)
         if target.exists() and any(target.iterdir()) and not is_result(target):
             raise WorkbenchError(
                 f"Found other files in '{target}'; expected an empty folder or a result: choose "
@@ -193,10 +196,9 @@ def result_identity(
     )
 
 
-def result_name(meta: Mapping[str, Any]) -> str:
+def result_folder(recording: str, analysis: str, identity: str) -> str:
     """Name of a result's folder: recording, analysis and the start of the identity."""
-    recording = re.sub(r"[^A-Za-z0-9._-]", "_", str(meta["recording"]["name"]))
-    return f"{recording}.{meta['analysis']}-{meta['identity'][:10]}"
+    return f"{recording}.{analysis}-{identity[:10]}"
 
 
 def _origin(recording: Recording) -> dict[str, Any]:

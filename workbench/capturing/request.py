@@ -61,6 +61,19 @@ class CaptureRequest:
         """An option of the subject kind."""
         return self.options.get(name, default)
 
+    def refuse_positions(self) -> None:
+        """Refuse a choice of positions, for subjects that read no text.
+
+        Raises
+        ------
+        UsageError
+        """
+        if self.positions != "all":
+            raise UsageError(
+                f"Found positions '{self.positions}' for '{self.subject}'; they are for language "
+                "models: leave --positions out."
+            )
+
     def check_options(self, known: tuple[str, ...]) -> None:
         """Refuse options that the subject kind does not have.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from workbench.cli.output import json_option, print_json, show_progress
-from workbench.errors import WorkbenchError
+from workbench.cli.output import json_option
+from workbench.cli.run import carry_out
 
 
 @click.command(short_help="Record and analyse the embedded subjects.")
@@ -23,21 +23,6 @@ def demo(library: Path, as_json: bool) -> None:
     """Record the embedded subjects, analyse them, write a report; no network needed."""
     from importlib.resources import as_file, files
 
-    from workbench.recipe import read_recipe, run_recipe
-
+    ending = ("\nReport:    {report}", f"Dashboard: workbench dashboard {library}")
     with as_file(files("workbench.demo") / "demo.yaml") as path:
-        recipe = read_recipe(path, library)
-    outcome = run_recipe(
-        recipe,
-        say=(lambda _: None) if as_json else click.echo,
-        progress=show_progress(as_json),
-    )
-    if as_json:
-        print_json(outcome.as_json())
-    else:
-        click.echo(f"\nReport:    {outcome.report}")
-        click.echo(f"Dashboard: workbench dashboard {library}")
-    if outcome.failures:
-        raise WorkbenchError(
-            f"{len(outcome.failures)} analyses failed; the report '{outcome.report}' says why."
-        )
+        carry_out(path, library, as_json, ending)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
 from workbench.capturing.source import ShardData, SiteInfo, rows_per_shard
-from workbench.errors import UsageError
 from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_array, digest_lines
 from workbench.recording.manifest import STIMULI, SiteSpec
@@ -139,11 +138,7 @@ class NetworkSource:
         self.request, self.network, self._stimuli = request, network, stimuli
         infos = {site.name: site for site in network_sites(network, stimuli)}
         self._names = match_sites(request.sites, list(infos))
-        if request.positions != "all":
-            raise UsageError(
-                f"Found positions '{request.positions}' for '{request.subject}'; they are for "
-                "language models: leave --positions out."
-            )
+        request.refuse_positions()
         self.sites = tuple(
             SiteSpec(name, shape, request.dtype, ("row", "unit", *_SPACE.get(len(shape) + 1, ())))
             for name, shape in ((name, infos[name].shape) for name in self._names)

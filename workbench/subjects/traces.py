@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
 from workbench.capturing.source import ShardData, rows_per_shard
-from workbench.errors import UsageError
 from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_array, digest_lines
 from workbench.recording.manifest import STIMULI, SiteSpec
@@ -52,11 +51,7 @@ class TraceSource:
         from workbench.subjects.globs import match_sites
 
         match_sites(request.sites, [site])
-        if request.positions != "all":
-            raise UsageError(
-                f"Found positions '{request.positions}' for '{request.subject}'; they are for "
-                "language models: leave --positions out."
-            )
+        request.refuse_positions()
         self._traces = traces[: request.max_rows]
         self._table = rows.iloc[: request.max_rows].reset_index(drop=True)
         self._unit_table, self._sessions = units, sessions

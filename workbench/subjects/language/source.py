@@ -145,8 +145,9 @@ class LanguageSource:
     def shard(self, number: int, root: Path) -> ShardData:
         """Compute one shard."""
         windows = self._plan.windows[self._shards[number]]
-        store = self._stores.setdefault(root, TextStore(root))
-        texts = store.read(np.unique(windows.text).tolist())
+        if root not in self._stores:
+            self._stores[root] = TextStore(root)
+        texts = self._stores[root].read(np.unique(windows.text).tolist())
         row_of_token = [
             window_rows(_words(texts, windows, i), self.request.positions, int(windows.rows[i]))
             for i in range(len(windows))
