@@ -108,8 +108,10 @@ def capture(
     sites: str | list[str] = "*",
     text: str | Path | Sequence[str] | None = None,
     tokens: str | Path | NDArray[np.integer] | None = None,
-    positions: str = "all",
-    dtype: str = "float32",
+    images: str | Path | NDArray | None = None,
+    stimuli: Any = None,
+    positions: str | Sequence[int] = "all",
+    dtype: str = "auto",
     max_rows: int | None = None,
     batch_tokens: int = 4096,
     device: str = "auto",
@@ -131,10 +133,17 @@ def capture(
         ``.parquet``, or the texts themselves.
     tokens : path or array (texts, length), optional
         Token ids, or an ``.npy`` file of them, for a model without tokenizer.
-    positions : str
-        ``all`` tokens, the ``last`` of each text, or the mean over each ``word``.
+    images : path or array (images, y, x, channels), optional
+        For vision models: a folder, a ``.parquet`` or an ``.npz`` file, or the images themselves.
+    stimuli : optional
+        Any of these where the name does not matter, arrays for a torch network, or the name of one
+        of a demo subject's own sets.
+    positions : str or sequence of int
+        ``all`` rows, the ``last`` of each stimulus, the ``mean`` over each ``word``, stimulus
+        (``mean``) or ``trial``, or indices into each stimulus.
     dtype : str
-        Storage dtype: ``float32``, ``float16`` or ``bfloat16``.
+        Storage dtype: ``float32``, ``float16``, ``bfloat16`` or ``float64``; ``auto`` is float32
+        for activity of models and whatever lies in the file for recorded brains.
     max_rows : int, optional
         Stop after so many rows.
     batch_tokens : int
@@ -158,7 +167,7 @@ def capture(
         If the model or the disk fails; what was committed stays.
     """
     from workbench.capturing.engine import run_capture
-    from workbench.capturing.request import CaptureRequest
+    from workbench.capturing.request import CaptureRequest, parse_positions
     from workbench.recording.recording import open_recording
 
     request = CaptureRequest(
@@ -166,7 +175,9 @@ def capture(
         sites=sites,
         text=Path(text) if isinstance(text, (str, Path)) else text,
         tokens=Path(tokens) if isinstance(tokens, (str, Path)) else tokens,
-        positions=positions,
+        images=Path(images) if isinstance(images, (str, Path)) else images,
+        stimuli=stimuli,
+        positions=parse_positions(positions),
         dtype=dtype,
         max_rows=max_rows,
         batch_tokens=batch_tokens,

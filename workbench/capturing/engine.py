@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.capturing.source import CAPTURE_VERSION, ShardData, Source
+from workbench.capturing.source import CAPTURE_VERSION, Source
 from workbench.errors import WorkbenchError
 from workbench.recording.files import FileRecord
 from workbench.recording.identity import digest, digest_file
@@ -25,6 +25,9 @@ from workbench.recording.writer import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from workbench.capturing.request import CaptureRequest
 
 
@@ -78,6 +81,7 @@ def record(open_source: Callable[[Path], Source], root: Path, progress: bool = F
         source = open_source(staging)
         manifest = _manifest(source, staging)
         publish(staging, root, manifest)
+        source.settle(root)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -87,7 +91,7 @@ def record(open_source: Callable[[Path], Source], root: Path, progress: bool = F
 
 
 def _manifest(source: Source, staging: Path) -> Manifest:
-    source.stimuli(staging)
+    source.write_stimuli(staging)
     tables = [_record(staging, path) for path in sorted(staging.glob("*.parquet"))]
     tables += [write_table(staging, units_path(site), source.units(site)) for site in source.sites]
     ingredients = {
@@ -129,18 +133,21 @@ def _write_missing(source: Source, writer: RecordingWriter, progress: bool) -> N
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = None
         for number in _with_progress(writer, progress):
-            data = _compute(source, number, writer)
+            rows, arrays = _compute(source, number, writer)
             if pending is not None:
                 pending.result()
-            pending = pool.submit(writer.commit, number, data.rows, data.arrays)
-            del data
+            pending = pool.submit(writer.commit, number, rows, arrays)
+            del arrays
         if pending is not None:
             pending.result()
 
 
-def _compute(source: Source, number: int, writer: RecordingWriter) -> ShardData:
+def _compute(
+    source: Source, number: int, writer: RecordingWriter
+) -> tuple[pd.DataFrame, dict[str, NDArray]]:
     try:
-        return source.shard(number, writer.root)
+        names = [site.name for site in source.sites]
+        return source.rows(number), source.activity(number, names)
     except WorkbenchError:
         raise
     except (RuntimeError, ValueError, IndexError, TypeError, MemoryError) as error:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from workbench.recording.manifest import SiteSpec
+from workbench.recording.manifest import STIMULI, SiteSpec
+from workbench.recording.writer import write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,14 +19,6 @@ if TYPE_CHECKING:
 CAPTURE_VERSION = 1
 SHARD_BYTES = 256 * 2**20
 SHARD_TOKENS = 16_384
-
-
-@dataclass(frozen=True)
-class ShardData:
-    """One shard, computed: its row table and the activity of every site in storage dtype."""
-
-    rows: pd.DataFrame
-    arrays: Mapping[str, NDArray]
 
 
 @dataclass(frozen=True)
@@ -36,37 +30,66 @@ class SiteInfo:
     dtype: str
 
 
-class Source(Protocol):
-    """A subject together with its stimuli, planned and ready to be computed shard by shard."""
+class Source(ABC):
+    """A subject together with its stimuli, planned and ready to be computed shard by shard.
+
+    Attributes
+    ----------
+    subject : dict
+        Address, kind and description.
+    sites : tuple of SiteSpec
+        What is recorded, in the order of the pass.
+    plan : tuple of int
+        Rows of every shard.
+    notes : dict
+        Facts that a reader must know.
+    """
+
+    subject: dict[str, Any]
+    sites: tuple[SiteSpec, ...]
+    plan: tuple[int, ...]
+    notes: dict[str, Any]
 
     @property
-    def subject(self) -> dict[str, Any]:
-        """Address, kind and description."""
-
-    @property
-    def sites(self) -> tuple[SiteSpec, ...]:
-        """What is recorded, in the order of the pass."""
-
-    @property
+    @abstractmethod
     def ingredients(self) -> dict[str, Any]:
-        """All that changes the numbers."""
+        """All that changes the numbers: digests of weights, stimuli, preprocessing, choices."""
 
-    @property
-    def plan(self) -> tuple[int, ...]:
-        """Rows of every shard."""
+    @abstractmethod
+    def stimulus_table(self) -> pd.DataFrame:
+        """Table of stimuli; the row tables' column ``stimulus`` counts its rows."""
 
-    @property
-    def notes(self) -> dict[str, Any]:
-        """Facts that a reader must know."""
-
-    def stimuli(self, staging: Path) -> None:
-        """Write the stimulus tables into the staging folder, where they are not there yet."""
-
+    @abstractmethod
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of the units of a site."""
 
-    def shard(self, number: int, root: Path) -> ShardData:
-        """Compute one shard of the recording in ``root``; the same whenever it is called."""
+    @abstractmethod
+    def rows(self, number: int) -> pd.DataFrame:
+        """Row table of one shard, with a column ``stimulus``; nothing is computed for it."""
+
+    @abstractmethod
+    def activity(self, number: int, sites: Sequence[str]) -> dict[str, NDArray]:
+        """Activity of one shard at some of the sites, ``(rows, *shape)`` in storage dtype.
+
+        The same whenever, wherever and in whatever order it is called.
+        """
+
+    @abstractmethod
+    def trial(self) -> int:
+        """Compute a small part of the first shard, to be timed.
+
+        Returns
+        -------
+        int
+            How many rows that was.
+        """
+
+    def write_stimuli(self, staging: Path) -> None:
+        """Write the stimulus tables into the staging folder, where they are not there yet."""
+        write_table(staging, STIMULI, self.stimulus_table())
+
+    def settle(self, root: Path) -> None:  # noqa: B027 - most sources keep nothing on disk
+        """Note that what was in the staging folder now lies in ``root``."""
 
 
 def rows_per_shard(sites: tuple[SiteSpec, ...], max_rows: int = SHARD_TOKENS) -> int:
@@ -79,3 +102,14 @@ def rows_per_shard(sites: tuple[SiteSpec, ...], max_rows: int = SHARD_TOKENS) ->
     """
     row_bytes = max(1, sum(site.row_bytes for site in sites))
     return max(1, min(max_rows, SHARD_BYTES // row_bytes))
+
+
+def equal_shards(n_rows: int, size: int) -> tuple[int, ...]:
+    """Rows of every shard where all but the last have the same.
+
+    Examples
+    --------
+    >>> equal_shards(5, 2)
+    (2, 2, 1)
+    """
+    return tuple(min(size, n_rows - start) for start in range(0, n_rows, size))

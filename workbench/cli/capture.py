@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.cli.output import json_option, print_json, print_table, show_progress
 from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from workbench.capturing.request import CaptureRequest
 
 
 @click.command(short_help="Record a subject.")
@@ -25,7 +28,13 @@ from workbench.errors import UsageError
     help="Token ids (texts, length) as .npy, for a model without tokenizer.",
 )
 @click.option(
-    "--stimuli", help="Which of a demo subject's own stimuli: see 'workbench list subjects'."
+    "--images",
+    type=click.Path(path_type=Path),
+    help="Images: a folder, a .parquet or an .npz file.",
+)
+@click.option(
+    "--stimuli",
+    help="Stimuli of a torch network (.npy, .npz or images), or the name of a demo subject's set.",
 )
 @click.option("--n-stimuli", type=int, help="How many of a demo subject's own stimuli.")
 @click.option(
@@ -41,10 +50,13 @@ from workbench.errors import UsageError
     "--positions",
     default="all",
     show_default=True,
-    help="Rows: all tokens, the last of each text, or the mean over each word.",
+    help="Rows: all, last, word (mean over each), mean, trial, or indices such as 0,5,-1.",
 )
 @click.option(
-    "--dtype", default="float32", show_default=True, help="Stored as float32, float16 or bfloat16."
+    "--dtype",
+    default="auto",
+    show_default=True,
+    help="Stored as float32, float16, bfloat16 or float64; auto: float32, brains as they lie.",
 )
 @click.option("--model-dtype", help="Dtype to compute in.  [default: float32]")
 @click.option(
@@ -73,13 +85,15 @@ def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **g
           --sites "blocks.*.hook_resid_post" --positions word --out recording
     """
     if list_sites:
-        _print_sites(subject, given["device"], as_json)
+        from workbench.capturing.request import CaptureRequest
+
+        _print_sites(CaptureRequest(subject, device=given["device"]), as_json)
         return
     if out is None:
         raise UsageError("Found no --out; expected a folder to write: add --out FOLDER.")
     from workbench.api import capture as run
 
-    optional = ("text_field", "stimuli", "n_stimuli", "model_dtype", "context", "shard_tokens")
+    optional = ("text_field", "n_stimuli", "model_dtype", "context", "shard_tokens")
     options = {name: given.pop(name) for name in optional}
     options = {name: value for name, value in options.items() if value is not None}
     recording = run(subject, out=out, progress=show_progress(as_json), **given, **options)
@@ -99,11 +113,11 @@ def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **g
         click.echo(f"{left_out} words have no token of their own and so no row.")
 
 
-def _print_sites(subject: str, device: str, as_json: bool) -> None:
+def _print_sites(request: CaptureRequest, as_json: bool) -> None:
     from workbench.subjects.addresses import list_sites
 
     rows = [
         {"site": site.name, "shape": "x".join(map(str, site.shape)), "dtype": site.dtype}
-        for site in list_sites(subject, device)
+        for site in list_sites(request)
     ]
     print_table(rows, as_json, "no site")

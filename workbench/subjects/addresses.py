@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,22 +14,37 @@ if TYPE_CHECKING:
 
 SUBJECTS = {
     "hf:NAME_OR_FOLDER": "a Hugging Face language model, through TransformerLens",
+    "hf-vision:NAME_OR_FOLDER": "a Hugging Face vision model: ViT, DINOv2, CLIP, ResNet ...",
+    "torch:MODULE:FACTORY": "any torch.nn.Module that a function returns",
+    "nwb:FILE": "a recorded brain in Neurodata Without Borders",
+    "mne:FILE": "MEG or EEG that MNE-Python reads: fif, edf, bdf, set",
+    "nifti:FILE": "fMRI in NIfTI, voxels or regions of an atlas",
+    "npz:FILE": "traces in an .npz or .npy file",
+    "csv:FILE": "traces in a .csv or .tsv file",
+    "mat:FILE": "traces in a MATLAB file, v5 or v7.3",
+    "suite2p:FOLDER": "calcium imaging as suite2p leaves it",
+    "caiman:FILE": "calcium imaging as CaImAn leaves it, in HDF5",
     "demo:language": "a small GPT-2 trained on English; @initial, @middle, @final",
     "demo:vision": "a small convolutional network trained on digits; @initial, @middle, @final",
     "demo:rnn": "a recurrent network trained on a decision task; @initial, @middle, @final",
     "demo:brain": "resting-state fMRI of 31 regions of a human brain",
     "demo:brain-spikes": "auditory spikes of a grasshopper with their stimulus",
 }
+# Modules with `open_subject(request, name, staging)` and `subject_sites(request, name)`.
+_HOMES = {
+    "hf": "workbench.subjects.language.opening",
+    "demo": "workbench.subjects.demo",
+}
 
 
-def open_source(request: CaptureRequest, staging: Path) -> Source:
+def open_source(request: CaptureRequest, staging: Path | None) -> Source:
     """Open a subject together with its stimuli.
 
     Parameters
     ----------
     request : CaptureRequest
-    staging : Path
-        Folder that may get tables at once.
+    staging : Path, optional
+        Folder that may get tables at once; None keeps them in memory.
 
     Returns
     -------
@@ -40,11 +56,29 @@ def open_source(request: CaptureRequest, staging: Path) -> Source:
         If the address or what it names does not exist.
     """
     scheme, name = split_address(request.subject)
-    if scheme == "hf":
-        return _language(request, name, staging)
-    from workbench.subjects.demo import open_demo
+    source: Source = import_module(_HOMES[scheme]).open_subject(request, name, staging)
+    return source
 
-    return open_demo(request, name, staging)
+
+def list_sites(request: CaptureRequest) -> list[SiteInfo]:
+    """Sites of a subject, in the order in which activity passes through them.
+
+    Parameters
+    ----------
+    request : CaptureRequest
+        Of which sites and positions do not matter, and stimuli only where shapes depend on them.
+
+    Returns
+    -------
+    list of SiteInfo
+
+    Raises
+    ------
+    UsageError
+    """
+    scheme, name = split_address(request.subject)
+    infos: list[SiteInfo] = import_module(_HOMES[scheme]).subject_sites(request, name)
+    return infos
 
 
 def split_address(address: str) -> tuple[str, str]:
@@ -70,45 +104,6 @@ def split_address(address: str) -> tuple[str, str]:
             f"Found subject '{address}'; expected an address with a scheme and a name, such as "
             f"'hf:{address.strip(':') or 'gpt2'}'."
         )
-    if scheme not in ("hf", "demo"):
-        raise UsageError(f"Found subject scheme '{scheme}:'; {nearest(scheme, ('hf', 'demo'))}")
+    if scheme not in _HOMES:
+        raise UsageError(f"Found subject scheme '{scheme}:'; {nearest(scheme, _HOMES)}")
     return scheme, name
-
-
-def list_sites(address: str, device: str = "auto") -> list[SiteInfo]:
-    """Sites of a subject, in the order in which activity passes through them.
-
-    Parameters
-    ----------
-    address : str
-    device : str
-
-    Returns
-    -------
-    list of SiteInfo
-
-    Raises
-    ------
-    UsageError
-    """
-    scheme, name = split_address(address)
-    if scheme == "hf":
-        from workbench.subjects.language.model import LanguageModel
-
-        return LanguageModel(name, device).sites()
-    from workbench.subjects.demo import demo_sites
-
-    return demo_sites(name, device)
-
-
-def _language(request: CaptureRequest, name: str, staging: Path) -> Source:
-    from workbench.subjects.language.model import LanguageModel
-    from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
-    from workbench.subjects.language.texts import open_texts
-
-    request.check_options(LANGUAGE_OPTIONS)
-    texts = None
-    if request.text is not None:
-        texts = open_texts(request.text, request.option("text_field", "text"))
-    model = LanguageModel(name, request.device, request.option("model_dtype", "float32"))
-    return LanguageSource(request, model, texts, staging)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.capturing.source import SiteInfo, Source
     from workbench.demo.sentences import TaggedSentence
-    from workbench.subjects.network import Stimuli
+    from workbench.subjects.networks.source import Stimuli
 
 DEMOS = ("language", "vision", "rnn", "brain", "brain-spikes")
 _STIMULI = {"language": ("sentences", "prose"), "vision": ("test", "train"), "rnn": ("trials",)}
@@ -23,7 +23,7 @@ _N_SENTENCES = 1500
 _N_TRIALS = 200
 
 
-def open_demo(request: CaptureRequest, name: str, staging: Path) -> Source:
+def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> Source:
     """Open a demo subject together with its stimuli.
 
     Parameters
@@ -32,7 +32,7 @@ def open_demo(request: CaptureRequest, name: str, staging: Path) -> Source:
     name : str
         ``language``, ``vision``, ``rnn``, ``brain`` or ``brain-spikes``; networks take
         ``@initial``, ``@middle`` or ``@final`` behind it.
-    staging : Path
+    staging : Path, optional
 
     Returns
     -------
@@ -46,33 +46,31 @@ def open_demo(request: CaptureRequest, name: str, staging: Path) -> Source:
     demo, checkpoint = _split(name)
     if demo == "language":
         return _language(request, checkpoint, staging)
-    if request.text is not None or request.tokens is not None:
-        raise UsageError(f"'{request.subject}' reads no text; leave --text and --tokens out.")
     if demo in ("brain", "brain-spikes"):
         return _brain(request, demo)
-    from workbench.subjects.network import NetworkSource
+    from workbench.subjects.networks.source import NetworkSource
 
-    request.check_options(("stimuli", "n_stimuli"))
+    request.check_options(("n_stimuli",))
+    request.allow_stimuli("stimuli")
     network = _network(demo, checkpoint)
     kind = "vision" if demo == "vision" else "network"
     return NetworkSource(request, network, _network_stimuli(request, demo), kind)
 
 
-def demo_sites(name: str, device: str) -> list[SiteInfo]:
-    """Sites of a demo subject."""
+def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
+    """See `workbench.subjects.addresses.list_sites`."""
     demo, checkpoint = _split(name)
     if demo == "language":
         from workbench.demo.language import folder
         from workbench.subjects.language.model import LanguageModel
 
-        return LanguageModel(str(folder(checkpoint)), device).sites()
-    request = CaptureRequest(f"demo:{name}")
+        return LanguageModel(str(folder(checkpoint)), request.device).sites()
     if demo in ("brain", "brain-spikes"):
         from workbench.capturing.source import SiteInfo
 
         (site,) = _brain(request, demo).sites
         return [SiteInfo(site.name, site.shape, site.dtype)]
-    from workbench.subjects.network import network_sites
+    from workbench.subjects.networks.source import network_sites
 
     return network_sites(_network(demo, checkpoint), _network_stimuli(request, demo))
 
@@ -86,12 +84,13 @@ def _split(name: str) -> tuple[str, str]:
     return demo, checkpoint or "final"
 
 
-def _language(request: CaptureRequest, checkpoint: str, staging: Path) -> Source:
+def _language(request: CaptureRequest, checkpoint: str, staging: Path | None) -> Source:
     from workbench.demo.language import folder
     from workbench.subjects.language.model import LanguageModel
     from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
 
-    request.check_options((*LANGUAGE_OPTIONS, "stimuli", "n_stimuli"))
+    request.check_options((*LANGUAGE_OPTIONS, "n_stimuli"))
+    request.allow_stimuli("text", "tokens", "stimuli")
     if request.text is not None:
         texts: Iterator[Text] | None = open_texts(
             request.text, request.option("text_field", "text")
@@ -124,7 +123,7 @@ def _as_text(sentence: TaggedSentence) -> Text:
 
 def _wanted(request: CaptureRequest, demo: str) -> str:
     known = _STIMULI[demo]
-    wanted = str(request.option("stimuli", known[0]))
+    wanted = str(request.stimuli or known[0])
     if wanted not in known:
         raise UsageError(f"Found stimuli '{wanted}' for 'demo:{demo}'; {nearest(wanted, known)}")
     return wanted
@@ -141,7 +140,7 @@ def _network(demo: str, checkpoint: str) -> torch.nn.Module:
 def _network_stimuli(request: CaptureRequest, demo: str) -> Stimuli:
     import pandas as pd
 
-    from workbench.subjects.network import Stimuli
+    from workbench.subjects.networks.source import Stimuli
 
     wanted = _wanted(request, demo)
     if demo == "vision":
@@ -162,7 +161,7 @@ def _brain(request: CaptureRequest, demo: str) -> Source:
     import pandas as pd
 
     from workbench.demo import brain
-    from workbench.subjects.traces import TraceSource
+    from workbench.subjects.brains.source import TraceSource
 
     request.check_options(())
     arrays = brain.fmri() if demo == "brain" else brain.grasshopper()

@@ -19,6 +19,7 @@ from workbench.subjects.language.tokens import TokenizedText
 from workbench.subjects.language.windows import Windows, count_rows, cut
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 TOKENS = "tokens.parquet"
@@ -38,17 +39,20 @@ class TextPlan:
     label_names : tuple of str
     notes : dict
         Numbers of texts and tokens, words without a token, fields left out.
+    store : TextStore
+        Reads the texts back.
     """
 
     windows: Windows
     digest: str
     label_names: tuple[str, ...]
     notes: dict[str, Any]
+    store: TextStore
 
 
 @dataclass
 class _Collector:
-    policy: str
+    policy: str | tuple[int, ...]
     context: int
     max_rows: int | None
     windows: list[tuple[int, int, int, int]] = field(default_factory=list)
@@ -81,8 +85,8 @@ class _Collector:
 
 def plan_texts(
     texts: Iterable[TokenizedText],
-    staging: Path,
-    policy: str,
+    staging: Path | None,
+    policy: str | tuple[int, ...],
     context: int,
     max_rows: int | None = None,
 ) -> TextPlan:
@@ -91,8 +95,8 @@ def plan_texts(
     Parameters
     ----------
     texts : iterable of TokenizedText
-    staging : Path
-        Folder that gets ``stimuli.parquet`` and ``tokens.parquet``.
+    staging : Path, optional
+        Folder that gets ``stimuli.parquet`` and ``tokens.parquet``; without it they stay in memory.
     policy : str
         ``all``, ``last`` or ``word``.
     context : int
@@ -131,7 +135,9 @@ def plan_texts(
         "words_without_a_token_of_their_own": collector.wordless,
         "fields_left_out": sorted(writer.left_out),
     }
-    return TextPlan(Windows(*columns), running.hexdigest(), writer.label_names, notes)
+    return TextPlan(
+        Windows(*columns), running.hexdigest(), writer.label_names, notes, writer.store()
+    )
 
 
 def _content(text: TokenizedText) -> bytes:
@@ -143,8 +149,11 @@ def _content(text: TokenizedText) -> bytes:
 class _TableWriter:
     """Writes the two tables in row groups of bounded size."""
 
-    def __init__(self, staging: Path) -> None:
+    def __init__(self, staging: Path | None) -> None:
+        import pyarrow as pa
+
         self._staging = staging
+        self._memory = [] if staging else [pa.BufferOutputStream() for _ in (STIMULI, TOKENS)]
         self._texts: list[TokenizedText] = []
         self._tokens = 0
         self._written = 0
@@ -192,9 +201,16 @@ class _TableWriter:
     def _open(self, tables: tuple[pa.Table, pa.Table]) -> None:
         import pyarrow.parquet as pq
 
-        for name, table in zip((STIMULI, TOKENS), tables, strict=True):
-            path = self._staging / name
-            self._writers.append(pq.ParquetWriter(path, table.schema, compression="zstd"))
+        folder = self._staging
+        targets = [folder / n for n in (STIMULI, TOKENS)] if folder is not None else self._memory
+        for target, table in zip(targets, tables, strict=True):
+            self._writers.append(pq.ParquetWriter(target, table.schema, compression="zstd"))
+
+    def store(self) -> TextStore:
+        """What reads the tables back, once they are closed."""
+        if self._staging is not None:
+            return TextStore(self._staging / STIMULI, self._staging / TOKENS)
+        return TextStore(*(stream.getvalue() for stream in self._memory))
 
 
 _OWN_COLUMNS = ("text", "n_tokens", "n_words")
@@ -265,20 +281,28 @@ class TextStore:
 
     Parameters
     ----------
-    root : Path
-        Folder with the two tables.
+    stimuli, tokens : Path or pyarrow.Buffer
+        The two tables.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, stimuli: Path | pa.Buffer, tokens: Path | pa.Buffer) -> None:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._stimuli = pq.ParquetFile(root / STIMULI)
-        self._tokens = pq.ParquetFile(root / TOKENS)
+        opened = [
+            pq.ParquetFile(each if isinstance(each, Path) else pa.BufferReader(each))
+            for each in (stimuli, tokens)
+        ]
+        self._stimuli, self._tokens = opened
         sizes = [
             self._tokens.metadata.row_group(i).num_rows
             for i in range(self._tokens.metadata.num_row_groups)
         ]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+
+    def stimuli(self) -> pd.DataFrame:
+        """The whole table of texts."""
+        return self._stimuli.read().to_pandas()
 
     def read(self, numbers: Sequence[int]) -> dict[int, StoredText]:
         """Texts by number.

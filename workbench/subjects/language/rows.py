@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def window_rows(words: NDArray[np.int32], policy: str, n_rows: int) -> NDArray[np.int64]:
+def window_rows(
+    words: NDArray[np.int32], policy: str | tuple[int, ...], n_rows: int
+) -> NDArray[np.int64]:
     """Row within its window that every token goes to.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
-from workbench.capturing.source import SHARD_TOKENS, ShardData, rows_per_shard
+from workbench.capturing.source import SHARD_TOKENS, Source, rows_per_shard
 from workbench.errors import UsageError, WorkbenchError
-from workbench.recording.manifest import SiteSpec
+from workbench.recording.manifest import STIMULI, SiteSpec
 from workbench.subjects.language.model import LanguageModel
-from workbench.subjects.language.plan import StoredText, TextStore, plan_texts
+from workbench.subjects.language.plan import TOKENS, StoredText, TextStore, plan_texts
 from workbench.subjects.language.rows import row_table, window_rows
 from workbench.subjects.language.texts import Text
 from workbench.subjects.language.tokens import (
@@ -34,7 +34,7 @@ LANGUAGE_OPTIONS = ("text_field", "context", "model_dtype", "shard_tokens")
 _LARGEST_FLOAT16 = 65504.0
 
 
-class LanguageSource:
+class LanguageSource(Source):
     """See `workbench.capturing.source.Source`.
 
     Parameters
@@ -43,8 +43,8 @@ class LanguageSource:
     model : LanguageModel
     texts : iterable of Text, optional
         Used where the request names neither a text file nor token ids.
-    staging : Path
-        Gets the tables of texts and tokens at once.
+    staging : Path, optional
+        Gets the tables of texts and tokens at once; they stay in memory without it.
     """
 
     def __init__(
@@ -52,15 +52,17 @@ class LanguageSource:
         request: CaptureRequest,
         model: LanguageModel,
         texts: Iterable[Text] | None,
-        staging: Path,
+        staging: Path | None,
     ) -> None:
+        request.allow_positions("all", "last", "word")
         self.request = request
         self.model = model
         chosen = model.choose(request.sites)
         self._names = [site.name for site in chosen]
         self._heads = {s.name: s.shape for s in chosen if len(s.shape) > 1}
         self.sites = tuple(
-            SiteSpec(site.name, (int(np.prod(site.shape)),), request.dtype) for site in chosen
+            SiteSpec(site.name, (int(np.prod(site.shape)),), request.storage_dtype(site.dtype))
+            for site in chosen
         )
         self._plan = plan_texts(
             self._tokenized(texts), staging, request.positions, self._context(), request.max_rows
@@ -70,7 +72,8 @@ class LanguageSource:
         self._shards = shard_windows(windows, rows_per_shard(self.sites, most), most)
         self.plan = tuple(int(windows[part].rows.sum()) for part in self._shards)
         self.notes = self._plan.notes
-        self._stores: dict[Path, TextStore] = {}
+        self.subject = self._about()
+        self._store = self._plan.store
 
     def _context(self) -> int:
         wanted, most = self.request.option("context"), self.model.context
@@ -103,9 +106,7 @@ class LanguageSource:
             )
         return tokenize(texts, tokenizer)
 
-    @property
-    def subject(self) -> dict[str, Any]:
-        """Address, kind and description."""
+    def _about(self) -> dict[str, Any]:
         config = self.model.bridge.cfg
         return {
             "address": self.request.subject,
@@ -128,8 +129,16 @@ class LanguageSource:
             "max_rows": self.request.max_rows,
         }
 
-    def stimuli(self, staging: Path) -> None:
+    def write_stimuli(self, staging: Path) -> None:
         """Nothing to do: planning wrote the tables."""
+
+    def stimulus_table(self) -> pd.DataFrame:
+        """Table of texts."""
+        return self._store.stimuli()
+
+    def settle(self, root: Path) -> None:
+        """Read texts from ``root`` from now on."""
+        self._store = TextStore(root / STIMULI, root / TOKENS)
 
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of units; with head and dimension where a site has heads."""
@@ -142,22 +151,33 @@ class LanguageSource:
             table["head"], table["dimension"] = head, dimension
         return table
 
-    def shard(self, number: int, root: Path) -> ShardData:
-        """Compute one shard."""
+    def rows(self, number: int) -> pd.DataFrame:
+        """Row table of one shard."""
+        windows, texts, row_of_token = self._shard(number)
+        return row_table(
+            texts, windows, row_of_token, self._plan.label_names, self._token_texts, self._by_word
+        )
+
+    def activity(self, number: int, sites: Sequence[str]) -> dict[str, NDArray]:
+        """Activity of one shard."""
+        return self._activity(*self._shard(number), sites)
+
+    def trial(self) -> int:
+        """Compute one batch."""
+        windows, texts, row_of_token = self._shard(0)
+        fitting = np.searchsorted(np.cumsum(windows.length), self.request.batch_tokens, "right")
+        part = slice(max(1, int(fitting)))
+        self._activity(windows[part], texts, row_of_token[part], self._names)
+        return int(windows[part].rows.sum())
+
+    def _shard(self, number: int) -> tuple[Windows, dict[int, StoredText], list[NDArray[np.int64]]]:
         windows = self._plan.windows[self._shards[number]]
-        if root not in self._stores:
-            self._stores[root] = TextStore(root)
-        texts = self._stores[root].read(np.unique(windows.text).tolist())
+        texts = self._store.read(np.unique(windows.text).tolist())
         row_of_token = [
             window_rows(_words(texts, windows, i), self.request.positions, int(windows.rows[i]))
             for i in range(len(windows))
         ]
-        starts = np.concatenate([[0], np.cumsum(windows.rows)])
-        arrays = self._activity(windows, texts, row_of_token, starts)
-        table = row_table(
-            texts, windows, row_of_token, self._plan.label_names, self._token_texts, self._by_word
-        )
-        return ShardData(table, arrays)
+        return windows, texts, row_of_token
 
     @property
     def _by_word(self) -> bool:
@@ -172,13 +192,20 @@ class LanguageSource:
         windows: Windows,
         texts: dict[int, StoredText],
         row_of_token: list[NDArray[np.int64]],
-        starts: NDArray[np.int64],
+        sites: Sequence[str],
     ) -> dict[str, NDArray]:
         import torch
 
-        keep = torch.float32 if self._by_word else getattr(torch, self.request.dtype)
+        specs = [site for site in self.sites if site.name in sites]
+        starts = np.concatenate([[0], np.cumsum(windows.rows)])
         make = torch.zeros if self._by_word else torch.empty
-        buffers = {s.name: make((int(starts[-1]), *s.shape), dtype=keep) for s in self.sites}
+        buffers = {
+            s.name: make(
+                (int(starts[-1]), *s.shape),
+                dtype=torch.float32 if self._by_word else getattr(torch, s.dtype),
+            )
+            for s in specs
+        }
         for batch in batch_windows(windows.length, self.request.batch_tokens):
             ids = [_ids(texts, windows, i) for i in batch]
             targets = [
@@ -187,7 +214,7 @@ class LanguageSource:
             self._run_batch(ids, targets, buffers)
         if self._by_word:
             self._divide(buffers, row_of_token, starts)
-        return {name: _stored_bits(b, self.request.dtype, name) for name, b in buffers.items()}
+        return {s.name: _stored_bits(buffers[s.name], s.dtype, s.name) for s in specs}
 
     def _run_batch(
         self,
@@ -211,7 +238,7 @@ class LanguageSource:
             mask = torch.from_numpy((np.arange(longest) < lengths[:, None]).astype(np.int64))
             mask = mask.to(self.model.device)
         found = self.model.forward(
-            torch.from_numpy(padded).to(self.model.device), mask, self._names
+            torch.from_numpy(padded).to(self.model.device), mask, list(buffers)
         )
         wanted = np.flatnonzero(target.reshape(-1) >= 0)
         to_rows = torch.from_numpy(target.reshape(-1)[wanted])

@@ -71,7 +71,7 @@ def cut(words: NDArray[np.int32], context: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def count_rows(words: NDArray[np.int32], policy: str, is_last: bool) -> int:
+def count_rows(words: NDArray[np.int32], policy: str | tuple[int, ...], is_last: bool) -> int:
     """Rows that a window gives.
 
     Parameters

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
-from workbench.capturing.source import ShardData, rows_per_shard
+from workbench.capturing.source import Source, equal_shards, rows_per_shard
 from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_array, digest_lines
-from workbench.recording.manifest import STIMULI, SiteSpec
-from workbench.recording.writer import write_table
+from workbench.recording.manifest import SiteSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class TraceSource:
+class TraceSource(Source):
     """See `workbench.capturing.source.Source`.
 
     Parameters
@@ -51,20 +50,16 @@ class TraceSource:
         from workbench.subjects.globs import match_sites
 
         match_sites(request.sites, [site])
-        request.refuse_positions()
+        request.allow_positions("all")
+        request.allow_stimuli()
         self._traces = traces[: request.max_rows]
         self._table = rows.iloc[: request.max_rows].reset_index(drop=True)
         self._unit_table, self._sessions = units, sessions
-        self.sites = (SiteSpec(site, traces.shape[1:], request.dtype),)
+        self.sites = (SiteSpec(site, traces.shape[1:], request.storage_dtype(str(traces.dtype))),)
         self.subject = {"address": request.subject, "kind": "brain", **about}
         self.notes: dict[str, Any] = {}
         self._size = rows_per_shard(self.sites)
-
-    @property
-    def plan(self) -> tuple[int, ...]:
-        """Rows of every shard."""
-        n_rows = len(self._traces)
-        return tuple(min(self._size, n_rows - s) for s in range(0, n_rows, self._size))
+        self.plan = equal_shards(len(self._traces), self._size)
 
     @cached_property
     def ingredients(self) -> dict[str, Any]:
@@ -74,17 +69,27 @@ class TraceSource:
             "labels": digest_lines([self._table.to_json() or "", self._unit_table.to_json() or ""]),
         }
 
-    def stimuli(self, staging: Path) -> None:
-        """Write the table of stimuli: the sessions."""
-        write_table(staging, STIMULI, self._sessions)
+    def stimulus_table(self) -> pd.DataFrame:
+        """Table of stimuli: the sessions."""
+        return self._sessions
 
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of units."""
         return self._unit_table
 
-    def shard(self, number: int, root: Path) -> ShardData:
+    def _part(self, number: int) -> slice:
+        return slice(number * self._size, number * self._size + self.plan[number])
+
+    def rows(self, number: int) -> pd.DataFrame:
+        """Row table of one shard."""
+        return self._table.iloc[self._part(number)].reset_index(drop=True)
+
+    def activity(self, number: int, sites: Sequence[str]) -> dict[str, NDArray]:
         """Cut one shard out of the traces."""
-        part = slice(number * self._size, number * self._size + self.plan[number])
-        rows = self._table.iloc[part].reset_index(drop=True)
         (site,) = self.sites
-        return ShardData(rows, {site.name: narrow(self._traces[part], site.dtype)})
+        return {site.name: narrow(self._traces[self._part(number)], site.dtype)}
+
+    def trial(self) -> int:
+        """Read the first shard."""
+        self.activity(0, [site.name for site in self.sites])
+        return self.plan[0]

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
-from workbench.capturing.source import ShardData, SiteInfo, rows_per_shard
+from workbench.capturing.source import SiteInfo, Source, equal_shards, rows_per_shard
 from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_array, digest_lines
-from workbench.recording.manifest import STIMULI, SiteSpec
-from workbench.recording.writer import write_table
+from workbench.recording.manifest import SiteSpec
 from workbench.subjects.globs import match_sites
 
 if TYPE_CHECKING:
@@ -119,7 +117,7 @@ def _watch(
             handle.remove()
 
 
-class NetworkSource:
+class NetworkSource(Source):
     """See `workbench.capturing.source.Source`.
 
     Parameters
@@ -138,10 +136,15 @@ class NetworkSource:
         self.request, self.network, self._stimuli = request, network, stimuli
         infos = {site.name: site for site in network_sites(network, stimuli)}
         self._names = match_sites(request.sites, list(infos))
-        request.refuse_positions()
+        request.allow_positions("all")
         self.sites = tuple(
-            SiteSpec(name, shape, request.dtype, ("row", "unit", *_SPACE.get(len(shape) + 1, ())))
-            for name, shape in ((name, infos[name].shape) for name in self._names)
+            SiteSpec(
+                info.name,
+                info.shape,
+                request.storage_dtype(info.dtype),
+                ("row", "unit", *_SPACE.get(len(info.shape) + 1, ())),
+            )
+            for info in (infos[name] for name in self._names)
         )
         self.subject = {
             "address": request.subject,
@@ -150,6 +153,9 @@ class NetworkSource:
         }
         self.notes = {"stimuli": self._n_stimuli, "steps": stimuli.n_steps}
         self._per_shard = max(1, rows_per_shard(self.sites) // stimuli.n_steps)
+        self.plan = tuple(
+            size * stimuli.n_steps for size in equal_shards(self._n_stimuli, self._per_shard)
+        )
 
     @property
     def _n_stimuli(self) -> int:
@@ -157,13 +163,6 @@ class NetworkSource:
         most = self.request.max_rows
         count = len(self._stimuli.inputs)
         return count if most is None else min(count, max(1, most // steps))
-
-    @property
-    def plan(self) -> tuple[int, ...]:
-        """Rows of every shard."""
-        steps, size = self._stimuli.n_steps, self._per_shard
-        starts = range(0, self._n_stimuli, size)
-        return tuple(min(size, self._n_stimuli - start) * steps for start in starts)
 
     @cached_property
     def ingredients(self) -> dict[str, Any]:
@@ -178,9 +177,9 @@ class NetworkSource:
             "labels": digest_lines(table.to_json() or "" for table in tables),
         }
 
-    def stimuli(self, staging: Path) -> None:
-        """Write the table of stimuli."""
-        write_table(staging, STIMULI, self._stimuli.table.iloc[: self._n_stimuli])
+    def stimulus_table(self) -> pd.DataFrame:
+        """Table of stimuli."""
+        return self._stimuli.table.iloc[: self._n_stimuli]
 
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of units."""
@@ -188,24 +187,37 @@ class NetworkSource:
 
         return pd.DataFrame({"unit": np.arange(site.shape[0])})
 
-    def shard(self, number: int, root: Path) -> ShardData:
+    def rows(self, number: int) -> pd.DataFrame:
+        """Row table of one shard."""
+        return self._rows(*self._span(number))
+
+    def activity(self, number: int, sites: Sequence[str]) -> dict[str, NDArray]:
         """Compute one shard."""
+        return self._activity(*self._span(number), sites)
+
+    def trial(self) -> int:
+        """Compute one batch."""
+        last = min(_BATCH, self._per_shard, self._n_stimuli)
+        self._activity(0, last, self._names)
+        return last * self._stimuli.n_steps
+
+    def _span(self, number: int) -> tuple[int, int]:
         first = number * self._per_shard
-        last = min(first + self._per_shard, self._n_stimuli)
+        return first, min(first + self._per_shard, self._n_stimuli)
+
+    def _activity(self, first: int, last: int, sites: Sequence[str]) -> dict[str, NDArray]:
         parts = [
-            _outputs(
-                self.network, self._stimuli.inputs[start : min(start + _BATCH, last)], self._names
-            )
+            _outputs(self.network, self._stimuli.inputs[start : min(start + _BATCH, last)], sites)
             for start in range(first, last, _BATCH)
         ]
-        arrays = {
+        return {
             site.name: narrow(
                 np.concatenate([p[site.name].numpy().reshape(-1, *site.shape) for p in parts]),
                 site.dtype,
             )
             for site in self.sites
+            if site.name in sites
         }
-        return ShardData(self._rows(first, last), arrays)
 
     def _rows(self, first: int, last: int) -> pd.DataFrame:
         import pandas as pd

@@ -1,0 +1,1 @@
+"""Recorded brains, in the formats that they lie in."""

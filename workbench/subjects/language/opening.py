@@ -1,0 +1,67 @@
+"""Opening a language model with its texts, from what a capture asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from workbench.capturing.request import CaptureRequest
+from workbench.capturing.source import SiteInfo
+from workbench.errors import UsageError
+from workbench.subjects.language.model import LanguageModel
+from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
+from workbench.subjects.language.texts import open_texts
+
+
+def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> LanguageSource:
+    """See `workbench.subjects.addresses.open_source`."""
+    request.check_options(LANGUAGE_OPTIONS)
+    request = with_text_or_tokens(request)
+    texts = None
+    if request.text is not None:
+        texts = open_texts(request.text, request.option("text_field", "text"))
+    model = LanguageModel(name, request.device, request.option("model_dtype", "float32"))
+    return LanguageSource(request, model, texts, staging)
+
+
+def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
+    """See `workbench.subjects.addresses.list_sites`."""
+    return LanguageModel(name, request.device).sites()
+
+
+def with_text_or_tokens(request: CaptureRequest) -> CaptureRequest:
+    """The same request with general ``stimuli`` said to be a text or token ids.
+
+    Parameters
+    ----------
+    request : CaptureRequest
+
+    Returns
+    -------
+    CaptureRequest
+
+    Raises
+    ------
+    UsageError
+        If the stimuli are neither, or images.
+    """
+    request.allow_stimuli("text", "tokens", "stimuli")
+    given = request.stimuli
+    if given is None:
+        return request
+    if isinstance(given, (str, Path)):
+        path = Path(given)
+        if path.suffix == ".npy":
+            return replace(request, stimuli=None, tokens=path)
+        return replace(request, stimuli=None, text=path)
+    if isinstance(given, np.ndarray) and given.dtype.kind in "iu":
+        return replace(request, stimuli=None, tokens=given)
+    if isinstance(given, Sequence) and all(isinstance(each, str) for each in given):
+        return replace(request, stimuli=None, text=given)
+    raise UsageError(
+        f"Found stimuli of type {type(given).__name__} for '{request.subject}'; expected a text "
+        "file, a list of texts, or an array of token ids."
+    )

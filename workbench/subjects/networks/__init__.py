@@ -1,0 +1,1 @@
+"""Any torch network: activity at its modules, with all axes kept."""

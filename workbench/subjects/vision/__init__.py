@@ -1,0 +1,1 @@
+"""Vision models of the Hugging Face hub, and pictures to show them."""
