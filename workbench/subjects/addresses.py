@@ -33,6 +33,16 @@ SUBJECTS = {
 # Modules with `open_subject(request, name, staging)` and `subject_sites(request, name)`.
 _HOMES = {
     "hf": "workbench.subjects.language.opening",
+    "hf-vision": "workbench.subjects.vision.opening",
+    "torch": "workbench.subjects.networks.opening",
+    "nwb": "workbench.subjects.brains.nwb",
+    "mne": "workbench.subjects.brains.meg",
+    "nifti": "workbench.subjects.brains.nifti",
+    "npz": "workbench.subjects.brains.npz",
+    "csv": "workbench.subjects.brains.csv",
+    "mat": "workbench.subjects.brains.matlab",
+    "suite2p": "workbench.subjects.brains.suite2p",
+    "caiman": "workbench.subjects.brains.caiman",
     "demo": "workbench.subjects.demo",
 }
 
