@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from workbench.analysis.registry import analysis_names, load_analysis
     from workbench.analysis.result import Result
     from workbench.analysis.spec import Spec
-    from workbench.api import analyze, capture, open, verify
+    from workbench.api import analyze, capture, open, stream, verify
     from workbench.errors import UsageError, WorkbenchError
     from workbench.recording.activations import Activations
-    from workbench.recording.recording import Recording, from_arrays
+    from workbench.recording.arrays import from_arrays
+    from workbench.recording.joining import concatenate
+    from workbench.recording.recording import Recording
 
 try:
     __version__ = version("workbench")
@@ -45,12 +47,14 @@ _HOMES = {
     "analyze": "workbench.api",
     "capture": "workbench.api",
     "open": "workbench.api",
+    "stream": "workbench.api",
     "verify": "workbench.api",
     "UsageError": "workbench.errors",
     "WorkbenchError": "workbench.errors",
     "Activations": "workbench.recording.activations",
     "Recording": "workbench.recording.recording",
-    "from_arrays": "workbench.recording.recording",
+    "concatenate": "workbench.recording.joining",
+    "from_arrays": "workbench.recording.arrays",
 }
 __all__ = [
     "Activations",
@@ -68,9 +72,11 @@ __all__ = [
     "analysis_names",
     "analyze",
     "capture",
+    "concatenate",
     "from_arrays",
     "load_analysis",
     "open",
+    "stream",
     "verify",
 ]
 

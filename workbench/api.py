@@ -1,4 +1,4 @@
-"""The Python front door: capture, open, analyze, verify."""
+"""The Python front door: capture, stream, open, analyze, verify."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from workbench.recording.verify import verify_recording as verify
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from workbench.analysis.result import Result
+    from workbench.capturing.live import Stream
     from workbench.recording.recording import Recording
 
-__all__ = ["analyze", "capture", "open", "verify"]
+__all__ = ["analyze", "capture", "open", "stream", "verify"]
 
 
 def open(path: str | Path) -> Recording | Result:
@@ -102,7 +104,7 @@ def analyze(
 
 
 def capture(
-    subject: str,
+    subject: str | torch.nn.Module,
     *,
     out: str | Path,
     sites: str | list[str] = "*",
@@ -115,6 +117,10 @@ def capture(
     max_rows: int | None = None,
     batch_tokens: int = 4096,
     device: str = "auto",
+    executor: str = "serial",
+    workers: int | None = None,
+    worker: str | None = None,
+    threads: int | None = None,
     progress: bool = False,
     **options: Any,
 ) -> Recording:
@@ -122,8 +128,8 @@ def capture(
 
     Parameters
     ----------
-    subject : str
-        Address, such as ``hf:./model``, ``demo:language`` or ``npz:traces.npz``.
+    subject : str or torch.nn.Module
+        Address, such as ``hf:./model``, ``demo:language`` or ``npz:traces.npz``; or a network.
     out : str or Path
         Folder to write. If it holds part of the same recording, the capture continues.
     sites : str or list of str
@@ -150,10 +156,18 @@ def capture(
         Tokens in one forward pass.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
+    executor : str
+        ``serial``, ``processes`` or ``ray``: the same bytes whichever runs.
+    workers : int, optional
+        Processes or Ray actors; two by default.
+    worker : str, optional
+        ``i/n``: compute only the share of worker ``i`` (from 0) of ``n`` that write to one folder.
+    threads : int, optional
+        Threads of every worker's arithmetic; all cores by default.
     progress : bool
         Show a progress bar.
     **options
-        Options of the subject kind, such as ``text_field`` for ``.jsonl``.
+        Options of the subject kind, such as ``text_field`` for ``.jsonl`` or ``bin`` for spikes.
 
     Returns
     -------
@@ -167,17 +181,18 @@ def capture(
         If the model or the disk fails; what was committed stays.
     """
     from workbench.capturing.engine import run_capture
-    from workbench.capturing.request import CaptureRequest, parse_positions
+    from workbench.capturing.request import make_request
+    from workbench.capturing.running import Running
     from workbench.recording.recording import open_recording
 
-    request = CaptureRequest(
+    request = make_request(
         subject=subject,
         sites=sites,
-        text=Path(text) if isinstance(text, (str, Path)) else text,
-        tokens=Path(tokens) if isinstance(tokens, (str, Path)) else tokens,
-        images=Path(images) if isinstance(images, (str, Path)) else images,
+        text=text,
+        tokens=tokens,
+        images=images,
         stimuli=stimuli,
-        positions=parse_positions(positions),
+        positions=positions,
         dtype=dtype,
         max_rows=max_rows,
         batch_tokens=batch_tokens,
@@ -186,4 +201,48 @@ def capture(
     )
     if not str(out):
         raise UsageError("Found an empty --out; expected a folder to write.")
-    return open_recording(run_capture(request, Path(out), progress=progress))
+    running = Running(executor, workers, worker, threads, progress)
+    return open_recording(run_capture(request, Path(out), running))
+
+
+def stream(
+    subject: str | torch.nn.Module,
+    stimuli: Any = None,
+    sites: str | list[str] = "*",
+    **arguments: Any,
+) -> Stream:
+    """Read a subject without recording it: the same batches, and nothing on disk.
+
+    Parameters
+    ----------
+    subject : str or torch.nn.Module
+    stimuli : optional
+        As of `capture`.
+    sites : str or list of str
+    **arguments
+        As of `capture`: ``text``, ``positions``, ``dtype``, ``max_rows`` and so on, and options of
+        the subject kind.
+
+    Returns
+    -------
+    Stream
+        Computed when it is read; analyses take it like a recording.
+
+    Raises
+    ------
+    UsageError
+        As `capture`.
+
+    Examples
+    --------
+    >>> import workbench as wb
+    >>> live = wb.stream("demo:vision", sites="*", max_rows=20)
+    >>> next(iter(live[live.sites[0]].batches(8))).shape[0]
+    8
+    """
+    from workbench.capturing.live import Stream
+    from workbench.capturing.request import make_request
+    from workbench.subjects.addresses import open_source
+
+    request = make_request(subject=subject, stimuli=stimuli, sites=sites, **arguments)
+    return Stream(open_source(request, None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable
@@ -10,7 +11,7 @@ from typing import Any
 
 from workbench.errors import UsageError, nearest
 
-EXECUTORS = ("serial", "processes")
+EXECUTORS = ("serial", "processes", "ray")
 
 
 def available_cores() -> int:
@@ -24,7 +25,7 @@ def site_mapper(executor: str, threads: int) -> Callable[..., list]:
     Parameters
     ----------
     executor : str
-        ``serial`` or ``processes``.
+        ``serial``, ``processes`` or ``ray``.
     threads : int
         BLAS threads in every process, so that results do not depend on where they were made.
 
@@ -47,7 +48,36 @@ def site_mapper(executor: str, threads: int) -> Callable[..., list]:
         return _map_serially
     if executor == "processes":
         return lambda function, items: _map_in_processes(function, items, threads)
+    if executor == "ray":
+        return lambda function, items: _map_with_ray(function, items, threads)
     raise UsageError(f"Found no executor '{executor}'; {nearest(executor, EXECUTORS)}")
+
+
+def connected_ray() -> Any:
+    """The module ``ray``, connected to a cluster.
+
+    That which the environment names (``RAY_ADDRESS``) or which runs on this machine; otherwise one
+    is started here.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    UsageError
+        If Ray is not installed.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            "Found no Ray; install it with 'pip install \"workbench[ray]\"', or choose another "
+            "executor."
+        ) from error
+    if not ray.is_initialized():
+        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+    return ray
 
 
 def _map_serially(function: Callable[[Any], Any], items: Iterable[Any]) -> list:
@@ -61,6 +91,16 @@ def _map_in_processes(function: Callable[[Any], Any], items: Iterable[Any], thre
     workers = max(1, min(len(work), available_cores()))
     with context.Pool(workers) as pool:
         return pool.map(partial(_with_threads, function, threads), work, chunksize=1)
+
+
+def _map_with_ray(function: Callable[[Any], Any], items: Iterable[Any], threads: int) -> list:
+    ray = connected_ray()
+    task = ray.remote(_with_threads).options(num_cpus=1)
+    try:
+        return ray.get([task.remote(function, threads, item) for item in items])
+    except ray.exceptions.RayTaskError as error:
+        # Ray wraps what a task raised; callers expect the error itself.
+        raise error.cause from error
 
 
 def _with_threads(function: Callable[[Any], Any], threads: int, item: Any) -> Any:

@@ -16,7 +16,8 @@ from workbench.analysis.base import Analysis, Example
 from workbench.analysis.result import Result, open_result
 from workbench.analysis.spec import INVARIANCES, KINDS
 from workbench.errors import WorkbenchError
-from workbench.recording.recording import Recording, from_arrays, open_recording
+from workbench.recording.arrays import from_arrays
+from workbench.recording.recording import Recording, open_recording
 from workbench.recording.writer import write_recording
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 1e-4
 _NOISE_SEEDS = 20
-# Twenty seeds at a level of 5 % stay below this share but for one time in a thousand, even if all
-# measures of a seed fall together.
+# Twenty seeds at 5 % stay below this but once in a thousand, even if all measures fall together.
 _MOST_FALSE_ALARMS = 0.2
 
 

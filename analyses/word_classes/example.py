@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.base import Example
-from workbench.recording.recording import Recording, from_arrays
+from workbench.recording.arrays import from_arrays
+from workbench.recording.recording import Recording
 
 _CLASSES = np.array(["ADJ", "NOUN", "VERB"])
 _N_TEXTS, _N_WORDS, _N_UNITS = 40, 8, 6

@@ -13,7 +13,8 @@ import numpy as np
 from workbench.analysis.measure import Measure
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, nearest
-from workbench.recording.recording import Recording, from_arrays
+from workbench.recording.arrays import from_arrays
+from workbench.recording.recording import Recording
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench.capturing.source import CAPTURE_VERSION, Source
+from workbench.capturing.planning import OpenSource, prepare
+from workbench.capturing.running import Running, limited_threads
+from workbench.capturing.source import Source
 from workbench.errors import WorkbenchError
-from workbench.recording.files import FileRecord
-from workbench.recording.identity import digest, digest_file
-from workbench.recording.manifest import Manifest
-from workbench.recording.recording import units_path
-from workbench.recording.writer import (
-    RecordingWriter,
-    check_target,
-    open_staging,
-    publish,
-    write_table,
-)
+from workbench.recording.writer import RecordingWriter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +20,10 @@ if TYPE_CHECKING:
 
     from workbench.capturing.request import CaptureRequest
 
+_FAILURES = (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError)
 
-def run_capture(request: CaptureRequest, root: Path, progress: bool = False) -> Path:
+
+def run_capture(request: CaptureRequest, root: Path, running: Running | None = None) -> Path:
     """Capture into a folder, or continue a capture that was cut short.
 
     Parameters
@@ -39,8 +31,8 @@ def run_capture(request: CaptureRequest, root: Path, progress: bool = False) -> 
     request : CaptureRequest
     root : Path
         Folder to write.
-    progress : bool
-        Show a progress bar on standard error.
+    running : Running, optional
+        Executor, threads, progress.
 
     Returns
     -------
@@ -56,84 +48,50 @@ def run_capture(request: CaptureRequest, root: Path, progress: bool = False) -> 
     """
     from workbench.subjects.addresses import open_source
 
-    return record(lambda staging: open_source(request, staging), root, progress)
+    return record(partial(open_source, request), root, running or Running())
 
 
-def record(open_source: Callable[[Path], Source], root: Path, progress: bool = False) -> Path:
+def record(open_source: OpenSource, root: Path, running: Running | None = None) -> Path:
     """Capture from a source that is opened once there is a staging folder for its tables.
 
     Parameters
     ----------
     open_source : callable
-        Takes the staging folder.
+        Takes the staging folder; pickled for executors other than ``serial``.
     root : Path
         Folder to write.
-    progress : bool
+    running : Running, optional
 
     Returns
     -------
     Path
         The folder.
     """
-    check_target(root)
-    staging = open_staging(root)
-    try:
-        source = open_source(staging)
-        manifest = _manifest(source, staging)
-        publish(staging, root, manifest)
-        source.settle(root)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
-    with RecordingWriter(root) as writer:
-        _write_missing(source, writer, progress)
+    running = running or Running()
+    source, lock = prepare(open_source, root, running.thread_count)
+    with RecordingWriter(root, lock, shared=running.worker is not None) as writer:
+        index, count = running.share
+        numbers = [number for number in writer.missing if number % count == index]
+        if running.executor == "serial":
+            threads = int(writer.manifest.software.get("threads", running.thread_count))
+            with limited_threads(threads):
+                _write(source, writer, numbers, running.progress)
+        elif numbers:
+            from workbench.capturing.distributing import distribute
+
+            # Workers open their own; a model that is held twice is memory wasted.
+            del source
+            distribute(open_source, writer, numbers, running)
     return root
 
 
-def _manifest(source: Source, staging: Path) -> Manifest:
-    source.write_stimuli(staging)
-    tables = [_record(staging, path) for path in sorted(staging.glob("*.parquet"))]
-    tables += [write_table(staging, units_path(site), source.units(site)) for site in source.sites]
-    ingredients = {
-        **source.ingredients,
-        "sites": [site.as_json() for site in source.sites],
-        "plan": digest(list(source.plan)),
-        "capture_version": CAPTURE_VERSION,
-    }
-    return Manifest(
-        identity=digest(ingredients),
-        ingredients=ingredients,
-        subject=source.subject,
-        sites=source.sites,
-        plan=source.plan,
-        tables=tuple(tables),
-        software=_software(),
-        notes=source.notes,
-    )
-
-
-def _record(staging: Path, path: Path) -> FileRecord:
-    relative = path.relative_to(staging).as_posix()
-    return FileRecord(relative, path.stat().st_size, digest_file(path))
-
-
-def _software() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("workbench", "torch", "transformers", "transformer-lens", "numpy", "pyarrow"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _write_missing(source: Source, writer: RecordingWriter, progress: bool) -> None:
+def _write(source: Source, writer: RecordingWriter, numbers: Sequence[int], progress: bool) -> None:
     # One writer thread: hashing and fsync release the interpreter lock and so hide behind the next
     # forward pass; waiting for the previous shard bounds memory to two shards.
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = None
-        for number in _with_progress(writer, progress):
-            rows, arrays = _compute(source, number, writer)
+        for number in with_progress(writer, numbers, progress):
+            rows, arrays = compute(source, number, len(writer.committed))
             if pending is not None:
                 pending.result()
             pending = pool.submit(writer.commit, number, rows, arrays)
@@ -142,30 +100,63 @@ def _write_missing(source: Source, writer: RecordingWriter, progress: bool) -> N
             pending.result()
 
 
-def _compute(
-    source: Source, number: int, writer: RecordingWriter
+def compute(
+    source: Source, number: int, n_committed: int, sites: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, dict[str, NDArray]]:
+    """One shard of a source: its row table and the activity at all of its sites.
+
+    Parameters
+    ----------
+    source : Source
+    number : int
+    n_committed : int
+        Shards that are safe, for the message.
+    sites : sequence of str, optional
+        All by default.
+
+    Returns
+    -------
+    tuple of DataFrame and dict of str to ndarray
+
+    Raises
+    ------
+    WorkbenchError
+        If the subject fails.
+    """
     try:
-        names = [site.name for site in source.sites]
+        names = [site.name for site in source.sites] if sites is None else sites
         return source.rows(number), source.activity(number, names)
     except WorkbenchError:
         raise
-    except (RuntimeError, ValueError, IndexError, TypeError, MemoryError) as error:
+    except (*_FAILURES, ValueError, OSError) as error:
         raise WorkbenchError(
-            f"The subject failed at shard {number} of {len(writer.manifest.plan)} "
-            f"({type(error).__name__}: {error}); {len(writer.committed)} shards are committed and "
+            f"The subject failed at shard {number} of {len(source.plan)} "
+            f"({type(error).__name__}: {error}); {n_committed} shards are committed and "
             "stay: mend the cause and run the same command again to continue."
         ) from error
 
 
-def _with_progress(writer: RecordingWriter, progress: bool) -> Iterator[int]:
+def with_progress(writer: RecordingWriter, numbers: Sequence[int], progress: bool) -> Iterator[int]:
+    """Go over shard numbers with a progress bar that counts rows.
+
+    Parameters
+    ----------
+    writer : RecordingWriter
+    numbers : sequence of int
+    progress : bool
+
+    Yields
+    ------
+    int
+    """
     from tqdm import tqdm
 
-    plan, missing = writer.manifest.plan, writer.missing
+    plan = writer.manifest.plan
     done = sum(commit.rows for commit in writer.committed.values())
+    others = sum(plan) - done - sum(plan[number] for number in numbers)
     with tqdm(
-        total=sum(plan), initial=done, unit=" rows", unit_scale=True, disable=not progress
+        total=sum(plan) - others, initial=done, unit=" rows", unit_scale=True, disable=not progress
     ) as bar:
-        for number in missing:
+        for number in numbers:
             yield number
             bar.update(plan[number])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +194,32 @@ def parse_positions(given: Any) -> str | tuple[int, ...]:
     if not indices or len(set(indices)) < len(indices) or parts.dtype.kind not in "iuU":
         raise UsageError(f"Found positions '{given}'; expected whole numbers, each of them once.")
     return indices
+
+
+def make_request(**given: Any) -> CaptureRequest:
+    """A request from what a user wrote: paths as strings, options among the arguments.
+
+    Parameters
+    ----------
+    **given
+        Fields of `CaptureRequest`; whatever else is an option of the subject kind.
+
+    Returns
+    -------
+    CaptureRequest
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> make_request(subject="hf:./model", text="a.txt", context=64).options
+    {'context': 64}
+    """
+    known = {each.name for each in fields(CaptureRequest)}
+    options = {**given.pop("options", {}), **{k: given.pop(k) for k in {*given} - known}}
+    for name in ("text", "tokens", "images"):
+        if isinstance(given.get(name), str):
+            given[name] = Path(given[name])
+    return CaptureRequest(**given, options=options)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from workbench.recording.manifest import STIMULI, SiteSpec
+from workbench.recording.writer import equal_shards as equal_shards  # noqa: PLC0414
 from workbench.recording.writer import write_table
 
 if TYPE_CHECKING:
@@ -102,14 +103,3 @@ def rows_per_shard(sites: tuple[SiteSpec, ...], max_rows: int = SHARD_TOKENS) ->
     """
     row_bytes = max(1, sum(site.row_bytes for site in sites))
     return max(1, min(max_rows, SHARD_BYTES // row_bytes))
-
-
-def equal_shards(n_rows: int, size: int) -> tuple[int, ...]:
-    """Rows of every shard where all but the last have the same.
-
-    Examples
-    --------
-    >>> equal_shards(5, 2)
-    (2, 2, 1)
-    """
-    return tuple(min(size, n_rows - start) for start in range(0, n_rows, size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,21 @@ from workbench.errors import UsageError
 
 if TYPE_CHECKING:
     from workbench.capturing.request import CaptureRequest
+    from workbench.recording.recording import Recording
+
+_RUNNING = ("executor", "workers", "worker", "threads")
+_REQUEST = (
+    "text",
+    "tokens",
+    "images",
+    "stimuli",
+    "sites",
+    "positions",
+    "dtype",
+    "max_rows",
+    "batch_tokens",
+    "device",
+)
 
 
 @click.command(short_help="Record a subject.")
@@ -47,11 +63,18 @@ if TYPE_CHECKING:
     "--list-sites", is_flag=True, help="Print name, shape and dtype of every site, and stop."
 )
 @click.option(
+    "--plan",
+    is_flag=True,
+    help="Print rows, bytes of every site, shards and an estimate of time, and stop.",
+)
+@click.option(
     "--positions",
     default="all",
     show_default=True,
     help="Rows: all, last, word (mean over each), mean, trial, or indices such as 0,5,-1.",
 )
+@click.option("--checkpoints", help="Training checkpoints of a torch network, such as 'ckpt-*.pt'.")
+@click.option("--bin", type=float, help="Width of time bins of a recorded brain, in seconds.")
 @click.option(
     "--dtype",
     default="auto",
@@ -71,12 +94,42 @@ if TYPE_CHECKING:
 @click.option("--batch-tokens", default=4096, show_default=True, help="Tokens in one forward pass.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")
 @click.option(
+    "--option",
+    "further",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other option of the kind of subject; may be given several times.",
+)
+@click.option(
+    "--executor",
+    default="serial",
+    show_default=True,
+    help="Where shards are computed: serial, processes or ray; the bytes are the same.",
+)
+@click.option("--workers", type=int, help="Processes or Ray actors.  [default: 2]")
+@click.option(
+    "--worker",
+    metavar="I/N",
+    help="Compute only the share of worker I (from 0) of N, as in a job array.",
+)
+@click.option(
+    "--threads", type=int, help="Threads of every worker's arithmetic.  [default: all cores]"
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Folder to write; an unfinished capture there is continued.",
 )
 @json_option
-def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **given: Any) -> None:
+def capture(
+    subject: str,
+    list_sites: bool,
+    plan: bool,
+    out: Path | None,
+    as_json: bool,
+    further: tuple[str, ...],
+    **given: Any,
+) -> None:
     """Record a subject: SUBJECT is an address such as hf:FOLDER_OR_NAME or demo:language.
 
     \b
@@ -84,19 +137,37 @@ def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **g
       workbench capture hf:./model --text corpus.conllu \\
           --sites "blocks.*.hook_resid_post" --positions word --out recording
     """
-    if list_sites:
-        from workbench.capturing.request import CaptureRequest
+    running = {name: given.pop(name) for name in _RUNNING}
+    request = {name: given.pop(name) for name in _REQUEST}
+    options = {name: value for name, value in given.items() if value is not None}
+    options.update(_pair(each) for each in further)
+    if list_sites or plan:
+        from workbench.capturing.request import make_request
 
-        _print_sites(CaptureRequest(subject, device=given["device"]), as_json)
+        wanted = make_request(subject=subject, **request, **options)
+        if list_sites:
+            _print_sites(wanted, as_json)
+        else:
+            _print_plan(wanted, out, as_json)
         return
     if out is None:
         raise UsageError("Found no --out; expected a folder to write: add --out FOLDER.")
     from workbench.api import capture as run
 
-    optional = ("text_field", "n_stimuli", "model_dtype", "context", "shard_tokens")
-    options = {name: given.pop(name) for name in optional}
-    options = {name: value for name, value in options.items() if value is not None}
-    recording = run(subject, out=out, progress=show_progress(as_json), **given, **options)
+    recording = run(
+        subject, out=out, progress=show_progress(as_json), **running, **request, **options
+    )
+    _print_outcome(recording, out, request["positions"], as_json)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"Found --option '{text}'; expected NAME=VALUE.")
+    return name.strip().replace("-", "_"), value
+
+
+def _print_outcome(recording: Recording, out: Path, positions: str, as_json: bool) -> None:
     if as_json:
         print_json(
             {
@@ -104,12 +175,16 @@ def capture(subject: str, list_sites: bool, out: Path | None, as_json: bool, **g
                 "identity": recording.identity,
                 "rows": recording.n_rows,
                 "sites": recording.sites,
+                "complete": recording.is_complete,
             }
         )
         return
     click.echo(f"{recording.n_rows} rows at {len(recording.sites)} sites in '{out}'.")
+    planned = sum(recording.manifest.plan)
+    if not recording.is_complete:
+        click.echo(f"{planned - recording.n_rows} of {planned} rows are still to be done.")
     left_out = recording.manifest.notes.get("words_without_a_token_of_their_own")
-    if left_out and given["positions"] == "word":
+    if left_out and positions == "word":
         click.echo(f"{left_out} words have no token of their own and so no row.")
 
 
@@ -121,3 +196,50 @@ def _print_sites(request: CaptureRequest, as_json: bool) -> None:
         for site in list_sites(request)
     ]
     print_table(rows, as_json, "no site")
+
+
+def _print_plan(request: CaptureRequest, out: Path | None, as_json: bool) -> None:
+    from workbench.capturing.planning import estimate
+    from workbench.subjects.addresses import open_source
+
+    plan = estimate(open_source(request, None))
+    if as_json:
+        print_json(plan.as_json())
+        return
+    rows = [
+        {
+            "site": site.name,
+            "rows": plan.rows,
+            "shape": "x".join(map(str, site.shape)),
+            "dtype": site.dtype,
+            "bytes": _size(plan.rows * site.row_bytes),
+        }
+        for site in plan.sites
+    ]
+    print_table(rows, as_json, "no site")
+    click.echo(
+        f"{plan.rows} rows, {_size(plan.bytes)} in {plan.shards} shards; about "
+        f"{_duration(plan.seconds)} with one worker on this machine."
+    )
+    free = shutil.disk_usage(_existing(out or Path())).free
+    if plan.bytes > free:
+        click.echo(f"The disk has only {_size(free)} free: store less, or write elsewhere.")
+
+
+def _existing(path: Path) -> Path:
+    absolute = path.absolute()
+    return next(each for each in (absolute, *absolute.parents) if each.exists())
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} PiB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

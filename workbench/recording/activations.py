@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from workbench.errors import UsageError
-from workbench.recording.dtypes import as_dtype, readable_dtype, widen
+from workbench.recording.blocks import Block
+from workbench.recording.dtypes import readable_dtype, stored_dtype, widen
 from workbench.recording.manifest import SiteSpec
-from workbench.recording.shards import map_shard
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
 SHUFFLE_BUFFER_BYTES = 256 * 2**20
-_SHUFFLE_RUN = 256
-
-
-class Block(Protocol):
-    """A run of consecutive rows that lie together."""
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-
-    def stored(self) -> NDArray:
-        """The rows in storage dtype, ``(rows, units, ...)``, without reading what is not used."""
-
-
-@dataclass(frozen=True)
-class MemoryBlock:
-    """Rows held in memory."""
-
-    values: NDArray
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.values)
-
-    def stored(self) -> NDArray:
-        """The array itself."""
-        return self.values
-
-
-@dataclass(frozen=True)
-class ShardBlock:
-    """Rows in one shard on disk."""
-
-    path: Path
-    rows: int
-    site: SiteSpec
-
-    def stored(self) -> NDArray:
-        """Memory map of the shard."""
-        return map_shard(self.path, (self.rows, *self.site.shape), self.site.dtype)
 
 
 class Activations:
@@ -145,12 +102,59 @@ class Activations:
         UsageError
             If a row does not exist.
         """
-        if rows is not None:
-            return self._gather(self._indices(rows), dtype)
-        target = np.dtype(dtype) if dtype is not None else self.dtype
-        values = np.empty(self.shape, dtype=target)
-        for start, block in zip(self._starts, self._blocks, strict=False):
-            values[start : start + block.rows] = widen(block.stored(), self.site.dtype)
+        wanted = range(len(self)) if rows is None else self._indices(rows)
+        values = np.empty((len(wanted), *self.site.shape), dtype=dtype or self.dtype)
+        if isinstance(wanted, range):
+            for start, block in zip(self._starts, self._blocks, strict=False):
+                part = block.read(0, block.rows)
+                values[start : start + block.rows] = widen(part, self.site.dtype)
+            return values
+        home = np.searchsorted(self._starts, wanted, side="right") - 1
+        for number in np.unique(home):
+            here = np.flatnonzero(home == number)
+            part = self._blocks[number].take(wanted[here] - self._starts[number])
+            values[here] = widen(part, self.site.dtype)
+        return values
+
+    def read(self, start: int, stop: int) -> NDArray:
+        """Consecutive rows as they are stored, bfloat16 as its bits.
+
+        Parameters
+        ----------
+        start, stop : int
+
+        Returns
+        -------
+        ndarray (stop - start, units, ...)
+            Perhaps a read-only view.
+        """
+        first = int(np.searchsorted(self._starts, start, side="right")) - 1
+        parts = []
+        while start < stop:
+            block, offset = self._blocks[first], int(self._starts[first])
+            end = min(stop, offset + block.rows)
+            parts.append(block.read(start - offset, end - offset))
+            start, first = end, first + 1
+        if not parts:
+            return np.empty((0, *self.site.shape), dtype=stored_dtype(self.site.dtype))
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def take(self, rows: NDArray[np.int64]) -> NDArray:
+        """Any rows as they are stored, bfloat16 as its bits.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+
+        Returns
+        -------
+        ndarray (rows, units, ...)
+        """
+        values = np.empty((len(rows), *self.site.shape), dtype=stored_dtype(self.site.dtype))
+        home = np.searchsorted(self._starts, rows, side="right") - 1
+        for number in np.unique(home):
+            here = np.flatnonzero(home == number)
+            values[here] = self._blocks[number].take(rows[here] - self._starts[number])
         return values
 
     def to_xarray(self) -> xr.DataArray:
@@ -191,9 +195,9 @@ class Activations:
         size : int
             Rows a batch; the last one may be smaller.
         shuffle : int, optional
-            Seed of a random order; stored order by default. Recordings of up to 256 MiB a site
-            are permuted uniformly; of larger ones, runs of 256 rows are permuted over the whole
-            recording and then row by row within a buffer of 256 MiB.
+            Seed of a random order; stored order by default. Sites of up to 256 MiB are permuted
+            uniformly; of larger ones, runs of 256 rows (of live subjects: shards) are permuted over
+            the whole recording and then row by row within a buffer of 256 MiB.
         return_rows : bool
             Give ``(batch, row numbers)`` instead of the batch alone.
 
@@ -215,48 +219,59 @@ class Activations:
     def _sequential(self, size: int) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
-            yield self._span(start, stop), np.arange(start, stop)
+            # A copy: what was read may be a view of the file or of the caller's own array.
+            yield self._copy(start, stop), np.arange(start, stop)
+
+    def _copy(self, start: int, stop: int) -> NDArray:
+        part = self.read(start, stop)
+        return widen(part if part.base is None else np.array(part), self.site.dtype)
 
     def _shuffled(self, size: int, seed: int) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
         generator = np.random.default_rng(seed)
-        values: NDArray = np.empty((0, *self.site.shape), dtype=self.dtype)
-        rows = np.empty(0, dtype=np.int64)
-        for chosen in self._shuffled_rows(generator):
-            # What did not fill a batch moves into the next buffer, so every batch but the last
-            # is full.
-            loaded = self.to_numpy(np.sort(chosen))[np.argsort(np.argsort(chosen))]
-            values = np.concatenate([values, loaded]) if len(values) else loaded
-            rows = np.concatenate([rows, chosen])
-            whole = len(values) - len(values) % size
+        buffer = self._buffer(size)
+        numbers = np.empty(len(buffer), dtype=np.int64)
+        kept = 0
+        for runs in self._buffered_runs(generator, len(buffer) - size):
+            filled = kept
+            for start, stop in runs:
+                buffer[filled : filled + stop - start] = self.read(start, stop)
+                numbers[filled : filled + stop - start] = np.arange(start, stop)
+                filled += stop - start
+            order = generator.permutation(filled)
+            whole = filled - filled % size
             for start in range(0, whole, size):
-                yield values[start : start + size], rows[start : start + size]
-            values, rows = values[whole:].copy(), rows[whole:]
-        if len(values):
-            yield values, rows
+                chosen = order[start : start + size]
+                yield widen(buffer[chosen], self.site.dtype), numbers[chosen]
+            # What did not fill a batch moves to the front, so every batch but the last is full.
+            left = order[whole:]
+            kept = len(left)
+            buffer[:kept], numbers[:kept] = buffer[left], numbers[left]
+        if kept:
+            yield widen(buffer[:kept], self.site.dtype), numbers[:kept]
 
-    def _shuffled_rows(self, generator: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-        n_rows = len(self)
-        row_bytes = max(1, self.dtype.itemsize * int(np.prod(self.site.shape)))
-        buffer_rows = max(_SHUFFLE_RUN, SHUFFLE_BUFFER_BYTES // row_bytes)
-        if n_rows <= buffer_rows:
-            yield generator.permutation(n_rows)
-            return
-        starts = generator.permutation(np.arange(0, n_rows, _SHUFFLE_RUN))
-        for first in range(0, len(starts), buffer_rows // _SHUFFLE_RUN):
-            runs = starts[first : first + buffer_rows // _SHUFFLE_RUN]
-            rows = np.concatenate([np.arange(s, min(s + _SHUFFLE_RUN, n_rows)) for s in runs])
-            yield generator.permutation(rows)
+    def _buffer(self, size: int) -> NDArray:
+        stored = stored_dtype(self.site.dtype)
+        row_bytes = max(1, stored.itemsize * int(np.prod(self.site.shape)))
+        longest = max((block.run for block in self._blocks), default=1)
+        rows = min(len(self), max(longest, SHUFFLE_BUFFER_BYTES // row_bytes))
+        return np.empty((rows + size, *self.site.shape), dtype=stored)
 
-    def _span(self, start: int, stop: int) -> NDArray:
-        first = int(np.searchsorted(self._starts, start, side="right")) - 1
-        parts = []
-        while start < stop:
-            block, offset = self._blocks[first], int(self._starts[first])
-            end = min(stop, offset + block.rows)
-            parts.append(block.stored()[start - offset : end - offset])
-            start, first = end, first + 1
-        joined = np.concatenate(parts) if len(parts) > 1 else np.array(parts[0])
-        return widen(joined, self.site.dtype)
+    def _buffered_runs(
+        self, generator: np.random.Generator, room: int
+    ) -> Iterator[list[tuple[int, int]]]:
+        runs = [
+            (int(offset) + start, int(offset) + min(start + block.run, block.rows))
+            for offset, block in zip(self._starts, self._blocks, strict=False)
+            for start in range(0, block.rows, block.run)
+        ]
+        together: list[tuple[int, int]] = []
+        for number in generator.permutation(len(runs)):
+            run = runs[number]
+            if sum(stop - start for start, stop in together) + run[1] - run[0] > room:
+                yield sorted(together)
+                together = []
+            together.append(run)
+        yield sorted(together)
 
     def _indices(self, rows: ArrayLike) -> NDArray[np.int64]:
         wanted = np.asarray(rows)
@@ -273,15 +288,6 @@ class Activations:
                 f"Found a row number outside the recording; expected 0 to {len(self) - 1}."
             )
         return wanted
-
-    def _gather(self, rows: NDArray[np.int64], dtype: DTypeLike | None) -> NDArray:
-        values = np.empty((len(rows), *self.site.shape), dtype=self.dtype)
-        home = np.searchsorted(self._starts, rows, side="right") - 1
-        for number in np.unique(home):
-            here = np.flatnonzero(home == number)
-            stored = self._blocks[number].stored()[rows[here] - self._starts[number]]
-            values[here] = widen(stored, self.site.dtype)
-        return as_dtype(values, dtype)
 
 
 class TablePair(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,7 +51,9 @@ def write_atomically(root: Path, relative: str, chunks: Iterable[bytes | memoryv
         If the disk is full or cannot be written; the temporary file is removed.
     """
     path = root / relative
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    # A name of its own: workers may write the same file, with the same bytes, at the same time.
+    unique = f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
+    temporary = path.with_name(unique)
     running, size = hashlib.sha256(), 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

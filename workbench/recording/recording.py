@@ -8,15 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from workbench.errors import UsageError, WorkbenchError, nearest
-from workbench.recording.activations import Activations, Block, MemoryBlock, ShardBlock
-from workbench.recording.commits import Commit, read_commits, rows_path, shard_path
-from workbench.recording.dtypes import STORED_AS
-from workbench.recording.identity import digest, digest_array
-from workbench.recording.manifest import STIMULI, Manifest, SiteSpec, read_manifest
+from workbench.recording.activations import Activations
+from workbench.recording.blocks import Block, ShardBlock
+from workbench.recording.commits import Commit, read_commits, shard_path
+from workbench.recording.manifest import Manifest, SiteSpec, read_manifest
+from workbench.recording.tables import DiskTables, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +40,7 @@ class Recording:
 
     Examples
     --------
-    >>> import workbench as wb
+    >>> import numpy as np, workbench as wb
     >>> rec = wb.from_arrays({"area": np.zeros((3, 2))}, rows={"label": ["a", "b", "a"]})
     >>> rec.sites
     ['area']
@@ -130,6 +129,25 @@ class Recording:
         spec = self._spec(site)
         return Activations(spec, self._blocks[site], _SiteTables(self, site))
 
+    def select(
+        self,
+        rows: ArrayLike | slice | str | None = None,
+        units: Any = None,
+        sites: str | Sequence[str] | None = None,
+    ) -> Recording:
+        """A view of some rows, units and sites: see `workbench.recording.selection.select`."""
+        from workbench.recording.selection import select
+
+        return select(self, rows, units, sites)
+
+    def align(
+        self, other: Recording, on: str | Sequence[str] = "stimulus"
+    ) -> tuple[Recording, Recording]:
+        """Views of both with the same observations: see `workbench.recording.alignment.align`."""
+        from workbench.recording.alignment import align
+
+        return align(self, other, on)
+
     def __contains__(self, site: object) -> bool:
         return site in self._blocks
 
@@ -162,51 +180,6 @@ class Recording:
         return f"<p>{escape(repr(self))}</p>" + table.to_html(index=False, escape=True)
 
 
-class Tables:
-    """The three tables of a recording, as functions that read them; this one reads from memory.
-
-    Parameters
-    ----------
-    rows, stimuli : DataFrame
-    units : mapping of str to DataFrame
-        By name of site.
-    """
-
-    def __init__(
-        self, rows: pd.DataFrame, stimuli: pd.DataFrame, units: Mapping[str, pd.DataFrame]
-    ) -> None:
-        self._rows, self._stimuli, self._units = rows, stimuli, units
-
-    def rows(self) -> pd.DataFrame:
-        """Table of rows."""
-        return self._rows
-
-    def stimuli(self) -> pd.DataFrame:
-        """Table of stimuli."""
-        return self._stimuli
-
-    def units(self, site: SiteSpec) -> pd.DataFrame:
-        """Table of the units of a site."""
-        return self._units[site.name]
-
-
-class _DiskTables(Tables):
-    def __init__(self, root: Path, commits: Sequence[Commit]) -> None:
-        self._root, self._commits = root, commits
-
-    def rows(self) -> pd.DataFrame:
-        import pandas as pd
-
-        parts = [_read_table(self._root / rows_path(each.shard)) for each in self._commits]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-    def stimuli(self) -> pd.DataFrame:
-        return _read_table(self._root / STIMULI)
-
-    def units(self, site: SiteSpec) -> pd.DataFrame:
-        return _read_table(self._root / units_path(site))
-
-
 @dataclass(frozen=True)
 class _SiteTables:
     recording: Recording
@@ -217,22 +190,6 @@ class _SiteTables:
 
     def units(self) -> pd.DataFrame:
         return self.recording.units(self.site)
-
-
-def units_path(site: SiteSpec) -> str:
-    """Path of a site's unit table inside the recording."""
-    return f"units/{site.folder}.parquet"
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise WorkbenchError(
-            f"Table '{path}' cannot be read ({error}); run 'workbench verify' on the recording."
-        ) from error
 
 
 def open_recording(path: str | Path) -> Recording:
@@ -268,7 +225,7 @@ def open_recording(path: str | Path) -> Recording:
         site.name: [ShardBlock(root / shard_path(site, c.shard), c.rows, site) for c in commits]
         for site in manifest.sites
     }
-    return Recording(manifest, blocks, _DiskTables(root, commits), root, len(commits))
+    return Recording(manifest, blocks, DiskTables(root, commits), root, len(commits))
 
 
 def _missing(root: Path, commit: Commit) -> list[str]:
@@ -281,103 +238,3 @@ def _missing(root: Path, commit: Commit) -> list[str]:
             found = path.stat().st_size
             faults.append(f"{record.path} has {found} bytes instead of {record.bytes}")
     return faults
-
-
-def from_arrays(
-    sites: Mapping[str, ArrayLike],
-    rows: Mapping[str, ArrayLike] | pd.DataFrame | None = None,
-    *,
-    stimuli: pd.DataFrame | None = None,
-    units: Mapping[str, pd.DataFrame] | None = None,
-    kind: str = "network",
-    address: str = "memory",
-) -> Recording:
-    """Make a recording in memory from arrays.
-
-    Parameters
-    ----------
-    sites : mapping of str to array (rows, units, ...)
-        Activity at each site; equally many rows at all of them.
-    rows : mapping of str to array (rows,) or DataFrame, optional
-        Labels and other columns of the row table.
-    stimuli : DataFrame, optional
-        Table of stimuli; the row table's column ``stimulus`` counts its rows.
-    units : mapping of str to DataFrame, optional
-        Tables of units by site.
-    kind : str
-        Kind of subject.
-    address : str
-        What to call it.
-
-    Returns
-    -------
-    Recording
-
-    Raises
-    ------
-    UsageError
-        If there is no site, an array has no unit axis, or the numbers of rows differ.
-
-    Examples
-    --------
-    >>> rec = from_arrays({"a": np.ones((4, 3))}, rows={"word": list("abcd")}, kind="language")
-    >>> rec["a"].to_numpy().shape
-    (4, 3)
-    """
-    import pandas as pd
-
-    arrays = {str(name): _plain_array(name, values) for name, values in sites.items()}
-    n_rows = _common_rows(arrays)
-    columns = {
-        str(name): np.asarray(column)
-        for name, column in ({} if rows is None else dict(rows)).items()
-    }
-    for name, column in columns.items():
-        if column.shape != (n_rows,):
-            raise UsageError(
-                f"Found row column '{name}' of shape {column.shape}; expected ({n_rows},)."
-            )
-    table = pd.DataFrame(columns, index=range(n_rows))
-    if "stimulus" not in table:
-        table.insert(0, "stimulus", np.arange(n_rows))
-    if stimuli is None:
-        stimuli = pd.DataFrame(index=range(int(table["stimulus"].max()) + 1 if n_rows else 0))
-    specs = tuple(_memory_spec(name, values) for name, values in arrays.items())
-    ingredients = {
-        "arrays": {name: digest_array(values) for name, values in arrays.items()},
-        "rows": digest({str(c): [str(v) for v in table[c].tolist()] for c in table}),
-    }
-    manifest = Manifest(
-        digest(ingredients), ingredients, {"address": address, "kind": kind}, specs, (n_rows,), ()
-    )
-    unit_tables = {spec.name: pd.DataFrame({"unit": range(spec.shape[0])}) for spec in specs}
-    unit_tables.update(units or {})
-    blocks: dict[str, list[Block]] = {
-        name: [MemoryBlock(values)] for name, values in arrays.items()
-    }
-    return Recording(manifest, blocks, Tables(table, stimuli, unit_tables))
-
-
-def _plain_array(name: str, values: ArrayLike) -> np.ndarray:
-    array = np.asarray(values)
-    if array.dtype == object or array.dtype.kind not in "fiub":
-        raise UsageError(f"Found {array.dtype} values at site '{name}'; expected real numbers.")
-    if array.ndim < 2:
-        raise UsageError(
-            f"Found an array of shape {array.shape} at site '{name}'; expected (rows, units, ...)."
-        )
-    return array if array.dtype.name in STORED_AS else array.astype(np.float64)
-
-
-def _common_rows(arrays: Mapping[str, np.ndarray]) -> int:
-    counts = {name: len(values) for name, values in arrays.items()}
-    if not counts:
-        raise UsageError("Found no site; expected at least one array of shape (rows, units, ...).")
-    if len(set(counts.values())) > 1:
-        raise UsageError(f"Found unequal numbers of rows {counts}; expected the same at all sites.")
-    return next(iter(counts.values()))
-
-
-def _memory_spec(name: str, values: np.ndarray) -> SiteSpec:
-    space = ("y", "x") if values.ndim == 4 else tuple(f"axis{i}" for i in range(2, values.ndim))
-    return SiteSpec(name, values.shape[1:], values.dtype.name, ("row", "unit", *space))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import UsageError, WorkbenchError
+from workbench.errors import WorkbenchError
 from workbench.recording.commits import (
     Commit,
     read_commits,
@@ -24,15 +21,11 @@ from workbench.recording.commits import (
 )
 from workbench.recording.dtypes import narrow
 from workbench.recording.files import TEMPORARY_SUFFIX, FileRecord, write_atomically
-from workbench.recording.manifest import (
-    COMMITS,
-    MANIFEST,
-    STIMULI,
-    Manifest,
-    is_recording,
-    read_manifest,
-)
+from workbench.recording.locks import FolderLock
+from workbench.recording.manifest import STIMULI, Manifest, read_manifest
 from workbench.recording.shards import write_shard
+from workbench.recording.staging import Staging
+from workbench.recording.tables import units_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,97 +33,17 @@ if TYPE_CHECKING:
     from workbench.recording.recording import Recording
 
 
-def staging_folder(root: Path) -> Path:
-    """Where a recording is prepared before it appears under its own name."""
-    return root.with_name(f".{root.name}{TEMPORARY_SUFFIX}")
-
-
-def open_staging(root: Path) -> Path:
-    """Make an empty staging folder beside the recording to be.
-
-    Raises
-    ------
-    WorkbenchError
-        If the folder cannot be made.
-    """
-    staging = staging_folder(root)
-    try:
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
-    except OSError as error:
-        raise WorkbenchError(
-            f"Could not make a folder in '{root.parent}' ({error.strerror}); choose another --out."
-        ) from error
-    return staging
-
-
-def check_target(root: Path) -> None:
-    """Refuse a target folder that holds anything but a recording.
-
-    Raises
-    ------
-    UsageError
-        If it is a file or holds other files.
-    """
-    if root.exists() and not root.is_dir():
-        raise UsageError(f"'{root}' is a file; expected a folder to write: choose another --out.")
-    if root.is_dir() and any(root.iterdir()) and not is_recording(root):
-        raise UsageError(
-            f"Found other files in '{root}'; expected an empty folder or the recording to "
-            "continue: choose another --out."
-        )
-
-
-def publish(staging: Path, root: Path, manifest: Manifest) -> None:
-    """Let a planned recording appear under its own name, or find it there already.
-
-    Parameters
-    ----------
-    staging : Path
-        Folder with the stimulus and unit tables; it is gone afterwards.
-    root : Path
-    manifest : Manifest
-
-    Raises
-    ------
-    UsageError
-        If ``root`` holds another recording.
-    """
-    if is_recording(root):
-        found = read_manifest(root)
-        shutil.rmtree(staging, ignore_errors=True)
-        if found.identity != manifest.identity:
-            raise UsageError(_another(root, found, manifest))
-        return
-    write_atomically(staging, MANIFEST, [manifest.dump()])
-    (staging / COMMITS).mkdir(exist_ok=True)
-    try:
-        staging.rename(root)
-    except OSError as error:
-        raise WorkbenchError(
-            f"Could not write '{root}' ({error.strerror}); choose another --out."
-        ) from error
-
-
-def _another(root: Path, found: Manifest, wanted: Manifest) -> str:
-    differing = sorted(
-        key
-        for key in {*found.ingredients, *wanted.ingredients}
-        if found.ingredients.get(key) != wanted.ingredients.get(key)
-    )
-    return (
-        f"'{root}' holds another recording, of {found.subject.get('address')} (it differs in "
-        f"{', '.join(differing)}); nothing was changed there: choose another --out or remove it."
-    )
-
-
 class RecordingWriter:
-    """Writes the missing shards of a published recording; one writer at a time.
+    """Writes the missing shards of a published recording.
 
     Parameters
     ----------
     root : Path
-        Folder that `publish` made.
+        Folder of the recording.
+    lock : FolderLock, optional
+        Its lock, if this process has opened it already.
+    shared : bool
+        Whether other workers may write at the same time.
 
     Raises
     ------
@@ -138,19 +51,22 @@ class RecordingWriter:
         If another process is writing the same recording.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, lock: FolderLock | None = None, shared: bool = False) -> None:
         self.root = root
         self.manifest = read_manifest(root)
-        self._lock = os.open(root, os.O_RDONLY)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
+        self._lock = lock or FolderLock(root)
+        if not self._lock.take(shared, patient=shared):
+            self._lock.close()
             raise WorkbenchError(
                 f"Another process is writing '{root}'; wait for it, or choose another --out."
-            ) from error
-        self.committed = read_commits(root)
-        self._remove_leftovers()
+            )
+        self.refresh()
+        if not shared:
+            self._remove_leftovers()
+
+    def refresh(self) -> None:
+        """Look again which shards are committed."""
+        self.committed = read_commits(self.root)
 
     def _remove_leftovers(self) -> None:
         for path in self.root.rglob(f"*{TEMPORARY_SUFFIX}"):
@@ -162,44 +78,15 @@ class RecordingWriter:
         return [n for n in range(len(self.manifest.plan)) if n not in self.committed]
 
     def commit(self, shard: int, rows: pd.DataFrame, arrays: Mapping[str, NDArray]) -> Commit:
-        """Write one shard of every site and its row table, then the record that makes it exist.
-
-        Parameters
-        ----------
-        shard : int
-            Number in the plan.
-        rows : DataFrame
-            Row table of the shard.
-        arrays : mapping of str to ndarray (rows, units, ...)
-            Activity by site, in the storage dtype (bfloat16 as its bits in uint16).
-
-        Returns
-        -------
-        Commit
-
-        Raises
-        ------
-        WorkbenchError
-            If rows or shapes are not as planned, or the disk is full.
-        """
-        planned = self.manifest.plan[shard]
-        records = [write_table(self.root, rows_path(shard), rows)]
-        for site in self.manifest.sites:
-            values = arrays[site.name]
-            if values.shape != (planned, *site.shape) or len(rows) != planned:
-                raise WorkbenchError(
-                    f"Site '{site.name}' gave {values.shape} for shard {shard} with {len(rows)} "
-                    f"table rows; planned were {(planned, *site.shape)}: report this as a bug."
-                )
-            records.append(write_shard(self.root, shard_path(site, shard), values, site.dtype))
-        commit = Commit(shard, planned, tuple(records))
-        write_commit(self.root, commit)
-        self.committed[shard] = commit
-        return commit
+        """Write one shard: see `commit_shard`."""
+        self.committed[shard] = commit_shard(self.root, self.manifest, shard, rows, arrays)
+        return self.committed[shard]
 
     def close(self) -> None:
-        """Let other processes write."""
-        os.close(self._lock)
+        """Remove what killed workers left, if no other is at work, and let others write."""
+        if self._lock.take():
+            self._remove_leftovers()
+        self._lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -211,6 +98,51 @@ class RecordingWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def commit_shard(
+    root: Path,
+    manifest: Manifest,
+    shard: int,
+    rows: pd.DataFrame,
+    arrays: Mapping[str, NDArray],
+) -> Commit:
+    """Write one shard of every site and its row table, then the record that makes it exist.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the recording.
+    manifest : Manifest
+    shard : int
+        Number in the plan.
+    rows : DataFrame
+        Row table of the shard.
+    arrays : mapping of str to ndarray (rows, units, ...)
+        Activity by site, in the storage dtype (bfloat16 as its bits in uint16).
+
+    Returns
+    -------
+    Commit
+
+    Raises
+    ------
+    WorkbenchError
+        If rows or shapes are not as planned, or the disk is full.
+    """
+    planned = manifest.plan[shard]
+    records = [write_table(root, rows_path(shard), rows)]
+    for site in manifest.sites:
+        values = arrays[site.name]
+        if values.shape != (planned, *site.shape) or len(rows) != planned:
+            raise WorkbenchError(
+                f"Site '{site.name}' gave {values.shape} for shard {shard} with {len(rows)} "
+                f"table rows; planned were {(planned, *site.shape)}: report this as a bug."
+            )
+        records.append(write_shard(root, shard_path(site, shard), values, site.dtype))
+    commit = Commit(shard, planned, tuple(records))
+    write_commit(root, commit)
+    return commit
 
 
 def write_table(root: Path, relative: str, table: pd.DataFrame) -> FileRecord:
@@ -262,15 +194,12 @@ def write_recording(
     >>> wb.open(folder)["a"].shape
     (5, 2)
     """
-    from workbench.recording.recording import units_path
-
     root, manifest = Path(path), recording.manifest
-    check_target(root)
-    staging = open_staging(root)
-    tables = [write_table(staging, STIMULI, recording.stimuli)]
+    staging = Staging(root)
+    tables = [write_table(staging.path, STIMULI, recording.stimuli)]
     for site in manifest.sites:
-        tables.append(write_table(staging, units_path(site), recording.units(site.name)))
-    plan = _equal_shards(recording.n_rows, rows_per_shard)
+        tables.append(write_table(staging.path, units_path(site), recording.units(site.name)))
+    plan = equal_shards(recording.n_rows, rows_per_shard)
     planned = Manifest(
         manifest.identity,
         manifest.ingredients,
@@ -281,8 +210,7 @@ def write_recording(
         manifest.software,
         manifest.notes,
     )
-    publish(staging, root, planned)
-    with RecordingWriter(root) as writer:
+    with RecordingWriter(root, staging.publish(planned)) as writer:
         for shard in writer.missing:
             start = sum(plan[:shard])
             rows = np.arange(start, start + plan[shard])
@@ -294,6 +222,23 @@ def write_recording(
     return root
 
 
-def _equal_shards(n_rows: int, rows_per_shard: int | None) -> tuple[int, ...]:
-    size = max(1, rows_per_shard or n_rows)
+def equal_shards(n_rows: int, size: int | None) -> tuple[int, ...]:
+    """Rows of every shard where all but the last have the same.
+
+    Parameters
+    ----------
+    n_rows : int
+    size : int, optional
+        All in one shard by default.
+
+    Returns
+    -------
+    tuple of int
+
+    Examples
+    --------
+    >>> equal_shards(5, 2), equal_shards(5, None)
+    ((2, 2, 1), (5,))
+    """
+    size = max(1, size or n_rows)
     return tuple(min(size, n_rows - start) for start in range(0, n_rows, size))

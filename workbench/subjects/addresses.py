@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError, nearest
@@ -65,7 +65,7 @@ def open_source(request: CaptureRequest, staging: Path | None) -> Source:
     UsageError
         If the address or what it names does not exist.
     """
-    scheme, name = split_address(request.subject)
+    scheme, name = _split(request.subject)
     source: Source = import_module(_HOMES[scheme]).open_subject(request, name, staging)
     return source
 
@@ -86,9 +86,14 @@ def list_sites(request: CaptureRequest) -> list[SiteInfo]:
     ------
     UsageError
     """
-    scheme, name = split_address(request.subject)
+    scheme, name = _split(request.subject)
     infos: list[SiteInfo] = import_module(_HOMES[scheme]).subject_sites(request, name)
     return infos
+
+
+def _split(subject: Any) -> tuple[str, str]:
+    # Anything that is no address can only be a network itself.
+    return split_address(subject) if isinstance(subject, str) else ("torch", "")
 
 
 def split_address(address: str) -> tuple[str, str]:
