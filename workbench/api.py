@@ -116,6 +116,7 @@ def capture(
     dtype: str = "auto",
     max_rows: int | None = None,
     batch_tokens: int = 4096,
+    shard_rows: int | None = None,
     device: str = "auto",
     executor: str = "serial",
     workers: int | None = None,
@@ -154,6 +155,8 @@ def capture(
         Stop after so many rows.
     batch_tokens : int
         Tokens in one forward pass.
+    shard_rows : int, optional
+        Most rows of a shard, the unit of commit, resume and distribution; 16,384 by default.
     device : str
         ``auto``, ``cpu`` or ``cuda``.
     executor : str
@@ -196,6 +199,7 @@ def capture(
         dtype=dtype,
         max_rows=max_rows,
         batch_tokens=batch_tokens,
+        shard_rows=shard_rows,
         device=device,
         options=options,
     )

@@ -27,6 +27,8 @@ class CaptureRequest:
         Which rows: one of `POSITIONS`, or indices into each stimulus, negative ones from its end.
     dtype : str
         Storage dtype; ``auto`` leaves the choice to `storage_dtype`.
+    shard_rows : int, optional
+        Most rows of a shard, the unit of commit, resume and distribution.
     stimuli : path, array, list of str, or str
         Whatever the subject takes, where none of the more special ones is given.
 
@@ -55,6 +57,7 @@ class CaptureRequest:
     dtype: str = "auto"
     max_rows: int | None = None
     batch_tokens: int = 4096
+    shard_rows: int | None = None
     device: str = "auto"
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,7 +65,8 @@ class CaptureRequest:
         object.__setattr__(self, "positions", parse_positions(self.positions))
         if self.dtype not in DTYPES:
             raise UsageError(f"Found dtype '{self.dtype}'; {nearest(self.dtype, DTYPES)}")
-        for name, count in (("max_rows", self.max_rows), ("batch_tokens", self.batch_tokens)):
+        for name in ("max_rows", "batch_tokens", "shard_rows"):
+            count = getattr(self, name)
             if count is not None and count < 1:
                 raise UsageError(f"Found {name} {count}; expected at least 1.")
         given = [name for name in _STIMULI if getattr(self, name) is not None]

@@ -93,7 +93,7 @@ class Source(ABC):
         """Note that what was in the staging folder now lies in ``root``."""
 
 
-def rows_per_shard(sites: tuple[SiteSpec, ...], max_rows: int = SHARD_TOKENS) -> int:
+def rows_per_shard(sites: tuple[SiteSpec, ...], max_rows: int | None = None) -> int:
     """Rows that a shard may have, so that all sites of a shard fit in `SHARD_BYTES` together.
 
     Examples
@@ -102,4 +102,4 @@ def rows_per_shard(sites: tuple[SiteSpec, ...], max_rows: int = SHARD_TOKENS) ->
     16384
     """
     row_bytes = max(1, sum(site.row_bytes for site in sites))
-    return max(1, min(max_rows, SHARD_BYTES // row_bytes))
+    return max(1, min(max_rows or SHARD_TOKENS, SHARD_BYTES // row_bytes))

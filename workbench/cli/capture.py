@@ -26,6 +26,7 @@ _REQUEST = (
     "dtype",
     "max_rows",
     "batch_tokens",
+    "shard_rows",
     "device",
 )
 
@@ -86,10 +87,11 @@ _REQUEST = (
     "--context", type=int, help="Tokens in one window.  [default: all that the model takes]"
 )
 @click.option(
-    "--shard-tokens",
+    "--shard-rows",
     type=int,
-    help="Tokens of one shard, the unit of commit and resume.  [default: 16384]",
+    help="Most rows of a shard, the unit of commit and resume.  [default: 16384]",
 )
+@click.option("--shard-tokens", type=int, help="The same in tokens, for language models.")
 @click.option("--max-rows", type=int, help="Stop after so many rows.")
 @click.option("--batch-tokens", default=4096, show_default=True, help="Tokens in one forward pass.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda.")

@@ -78,7 +78,9 @@ def from_arrays(
     if "stimulus" not in table:
         table.insert(0, "stimulus", np.arange(n_rows))
     if stimuli is None:
-        stimuli = pd.DataFrame(index=range(int(table["stimulus"].max()) + 1 if n_rows else 0))
+        stimuli = pd.DataFrame(
+            {"stimulus": range(int(table["stimulus"].max()) + 1 if n_rows else 0)}
+        )
     specs = tuple(_memory_spec(name, values) for name, values in arrays.items())
     ingredients = {
         "arrays": {name: digest_array(values) for name, values in arrays.items()},

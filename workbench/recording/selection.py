@@ -152,16 +152,16 @@ def _query(text: str, table: pd.DataFrame, what: str) -> NDArray:
 
     numbered = table.reset_index(drop=True)
     try:
-        found = numbered.query(text, engine="python")
+        found = numbered.eval(text, engine="python")
     except (ValueError, SyntaxError, TypeError, KeyError, NameError, AttributeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(
             f"The {what} query '{text}' cannot be used ({first}); there are the columns "
             f"{list(table.columns)}."
         ) from error
-    if not isinstance(found, pd.DataFrame):
-        raise UsageError(f"The {what} query '{text}' gives no rows; expected a condition.")
-    return found.index.to_numpy(dtype=np.int64)
+    if not isinstance(found, pd.Series) or found.dtype != bool:
+        raise UsageError(f"The {what} query '{text}' is no condition; expected one, as 'time < 3'.")
+    return np.flatnonzero(found.to_numpy())
 
 
 def _units_by_site(
