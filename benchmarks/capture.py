@@ -1,11 +1,12 @@
-"""Capture against a bare forward pass and against sae-lens' CacheActivationsRunner.
+"""Capture against a bare forward pass and against what others store activity with.
 
     python benchmarks/capture.py [--rounds 3]
 
 Prints a Markdown table. Models: GPT-2-small's shape with random weights, and stories260K if
 WORKBENCH_DATA has it. All variants see the same token ids, batch size, dtype and threads; loading
 the model is not counted, planning, hashing and syncing are. sae-lens records one site a run, so
-three sites are three runs, as its users have it.
+three sites are three runs, as its users have it. TransformerLens, nnsight and the loop of forward
+hooks save one file a batch and site, without a table, a hash or fsync.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from measuring import finish, machine, median, ratio, rounds, timed
+
+if TYPE_CHECKING:
+    import torch
 
 SHAPES = {
     "gpt2-small": {
@@ -167,10 +173,88 @@ def sae_lens(name: str, work: Path, sites: str) -> float:
     return seconds
 
 
+def run_with_cache(name: str, work: Path, sites: str) -> float:
+    """TransformerLens: run_with_cache and torch.save, a file a batch."""
+    import torch
+    from transformer_lens.model_bridge import TransformerBridge
+
+    model = TransformerBridge.boot_transformers(str(work / name), device="cpu")
+    wanted = {f"blocks.{layer}.hook_resid_post" for layer in layers_of(name, sites)}
+
+    def one(batch: torch.Tensor, path: Path) -> None:
+        _, cache = model.run_with_cache(
+            batch, names_filter=lambda hook: hook in wanted, stop_at_layer=None
+        )
+        torch.save({key: value.clone() for key, value in cache.items()}, path)
+
+    return _timed_batches(name, work, one)
+
+
+def nnsight(name: str, work: Path, sites: str) -> float:
+    """nnsight: a trace a batch, its saved values by torch.save."""
+    import torch
+    from nnsight import LanguageModel
+
+    model = LanguageModel(str(work / name), device_map="cpu", dispatch=True)
+    blocks = model.transformer.h if name == "gpt2-small" else model.model.layers
+    layers = layers_of(name, sites)
+
+    def one(batch: torch.Tensor, path: Path) -> None:
+        with model.trace(batch):
+            kept = [blocks[layer].output.save() for layer in layers]
+        torch.save([each[0] if isinstance(each, tuple) else each for each in kept], path)
+
+    return _timed_batches(name, work, one)
+
+
+def hooks(name: str, work: Path, sites: str) -> float:
+    """A plain loop: forward hooks on transformers' model and np.save, a file a batch and site."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(work / name).eval()
+    blocks = model.transformer.h if name == "gpt2-small" else model.model.layers
+    found: dict[int, torch.Tensor] = {}
+    for layer in layers_of(name, sites):
+
+        def keep(_module: object, _inputs: object, output: object, layer: int = layer) -> None:
+            found[layer] = output[0] if isinstance(output, tuple) else output
+
+        blocks[layer].register_forward_hook(keep)
+
+    def one(batch: torch.Tensor, path: Path) -> None:
+        model(input_ids=batch, use_cache=False)
+        for layer, value in found.items():
+            np.save(path.with_suffix(f".{layer}.npy"), value.numpy())
+
+    return _timed_batches(name, work, one)
+
+
+def _timed_batches(name: str, work: Path, one: Callable[[torch.Tensor, Path], None]) -> float:
+    import torch
+
+    ids = torch.from_numpy(np.load(work / f"{name}.npy"))
+    batches = ids.split(SHAPES[name]["batch"])
+    with tempfile.TemporaryDirectory(dir=work) as out, torch.inference_mode():
+        one(batches[0], Path(out) / "warm")
+
+        def loop() -> None:
+            for number, batch in enumerate(batches):
+                one(batch, Path(out) / str(number))
+
+        return timed(loop)
+
+
 def variant(name: str, work: Path, what: str) -> None:
     """One measurement, in this process."""
     kind, _, detail = what.partition(":")
-    functions = {"bare": bare, "ours": ours, "sae_lens": sae_lens}
+    functions = {
+        "bare": bare,
+        "ours": ours,
+        "sae_lens": sae_lens,
+        "run_with_cache": run_with_cache,
+        "nnsight": nnsight,
+        "hooks": hooks,
+    }
     finish(functions[kind](name, work, detail))
 
 
@@ -183,6 +267,9 @@ VARIANTS = (
     "sae_lens:one",
     "sae_lens:three",
     "sae_lens:all",
+    "run_with_cache:three",
+    "nnsight:three",
+    "hooks:three",
 )
 TITLES = {
     "bare:bridge": "bare forward pass, TransformerLens bridge",
@@ -191,6 +278,9 @@ TITLES = {
     "ours:three": "workbench capture, 3 sites",
     "ours:all": "workbench capture, residual stream of every layer",
     "sae_lens:all": "sae-lens CacheActivationsRunner, every layer (a run each)",
+    "run_with_cache:three": "TransformerLens run_with_cache + torch.save, 3 sites",
+    "nnsight:three": "nnsight trace + torch.save, 3 sites",
+    "hooks:three": "forward hooks + np.save, 3 sites",
     "sae_lens:one": "sae-lens CacheActivationsRunner, 1 site",
     "sae_lens:three": "sae-lens CacheActivationsRunner, 3 sites (3 runs)",
 }
@@ -207,11 +297,17 @@ def table(name: str, found: dict) -> None:
         peak = median(runs, "peak_mib")
         row = f"{seconds:.2f} | {tokens / seconds:.0f} | {relative:.2f} | {peak:.0f}"
         print(f"| {TITLES[what]} | {row} |")
-    for sites in ("one", "three", "all"):
-        if f"sae_lens:{sites}" not in found or f"ours:{sites}" not in found:
-            continue
-        faster = ratio(found[f"sae_lens:{sites}"], found[f"ours:{sites}"])
-        print(f"\nsae-lens / workbench, {sites} site(s): **{faster:.2f}**")
+    for peer, runs in found.items():
+        kind, _, sites = peer.partition(":")
+        if kind not in ("bare", "ours") and f"ours:{sites}" in found:
+            faster = ratio(runs, found[f"ours:{sites}"])
+            print(f"\n{TITLES[peer]} / workbench: **{faster:.2f}**")
+    for kind in ("bare:bridge", "bare:transformers"):
+        if kind in found and "ours:three" in found:
+            print(
+                f"\nworkbench, 3 sites / {TITLES[kind]}: **"
+                f"{ratio(found['ours:three'], found[kind]):.2f}**"
+            )
 
 
 def main() -> None:

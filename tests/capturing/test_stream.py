@@ -14,7 +14,7 @@ SUBJECTS: list[dict[str, Any]] = [
     {"subject": "hf", "sites": "blocks.*.hook_resid_post", "shard_tokens": 300},
     {"subject": "hf", "sites": "blocks.1.*resid*", "positions": "word", "shard_tokens": 300},
     {"subject": "demo:vision", "sites": "*", "shard_rows": 50, "max_rows": 230},
-    {"subject": "demo:rnn", "sites": "rnn", "shard_rows": 100, "max_rows": 900},
+    {"subject": "demo:rnn", "sites": "*", "shard_rows": 100, "max_rows": 900},
     {"subject": "demo:brain", "shard_rows": 60, "dtype": "bfloat16"},
 ]
 
@@ -78,7 +78,7 @@ def test_analyses_take_a_stream_like_a_recording(tmp_path: Path) -> None:
     given: dict[str, Any] = {"subject": "demo:vision", "sites": "*", "max_rows": 300}
     stored = wb.capture(**given, out=tmp_path / "rec")
     results = [
-        wb.analyze("word_classes", rec, labels="label", embeddings=())
+        wb.analyze("word_classes", rec, labels="digit", embeddings=())
         for rec in (stored, wb.stream(**given))
     ]
     values = [[m.value for m in result.measures] for result in results]

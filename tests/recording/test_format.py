@@ -88,6 +88,15 @@ def test_shuffled_batches_bring_every_row_once_in_another_order(
         assert not np.array_equal(batches, other)
 
 
+def test_sites_whose_names_are_alike_do_not_share_a_folder(tmp_path: Path) -> None:
+    names = ["a:1", "a_1", "a/1", "a.1", "a%3A1", ".", "..", "ä"]
+    arrays = {name: np.full((2, 1), float(n)) for n, name in enumerate(names)}
+    found = wb.open(write_recording(wb.from_arrays(arrays), tmp_path / "rec"))
+    assert [found[name].to_numpy()[0, 0] for name in names] == list(range(len(names)))
+    assert len(list((tmp_path / "rec" / "sites").iterdir())) == len(names)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rec"]
+
+
 def test_xarray_view_is_labelled(tmp_path: Path, memory_recording: wb.Recording) -> None:
     view = wb.open(write_recording(memory_recording, tmp_path / "rec"))["flat"].to_xarray()
     assert view.dims == ("row", "unit")

@@ -39,9 +39,9 @@ class Stream(Recording):
     Examples
     --------
     >>> import workbench as wb
-    >>> stream = wb.stream("demo:rnn", sites="rnn", max_rows=60)
-    >>> [batch["rnn"].shape for batch in stream.batches(40)] == [
-    ...     batch.shape for batch in stream["rnn"].batches(40)
+    >>> stream = wb.stream("demo:rnn", sites="recurrent", max_rows=60)
+    >>> [batch["recurrent"].shape for batch in stream.batches(40)] == [
+    ...     batch.shape for batch in stream["recurrent"].batches(40)
     ... ]
     True
     """

@@ -40,6 +40,10 @@ class Transfer:
     direct : bool, optional
         Hand over at once; by default where the device is the CPU.
 
+    Attributes
+    ----------
+    is_direct : bool
+
     Examples
     --------
     >>> import torch
@@ -59,7 +63,7 @@ class Transfer:
 
         self._is_cuda = device.startswith("cuda")
         self._device = torch.device(device)
-        self._direct = device == "cpu" if direct is None else direct
+        self.is_direct = device == "cpu" if direct is None else direct
         self._free = deque(_Slot() for _ in range(slots))
         self._under_way: deque[_Slot] = deque()
         self._stream: Any = torch.cuda.Stream(self._device) if self._is_cuda else None
@@ -89,7 +93,7 @@ class Transfer:
         land : callable
             Must copy what it keeps: the memory is used again.
         """
-        if self._direct:
+        if self.is_direct:
             land(values)
             return
         if not self._free:

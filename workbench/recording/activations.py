@@ -241,7 +241,7 @@ class Activations:
             whole = filled - filled % size
             for start in range(0, whole, size):
                 chosen = order[start : start + size]
-                yield widen(buffer[chosen], self.site.dtype), numbers[chosen]
+                yield widen(np.take(buffer, chosen, axis=0), self.site.dtype), numbers[chosen]
             # What did not fill a batch moves to the front, so every batch but the last is full.
             left = order[whole:]
             kept = len(left)
@@ -265,12 +265,14 @@ class Activations:
             for start in range(0, block.rows, block.run)
         ]
         together: list[tuple[int, int]] = []
+        filled = 0
         for number in generator.permutation(len(runs)):
-            run = runs[number]
-            if sum(stop - start for start, stop in together) + run[1] - run[0] > room:
+            start, stop = runs[number]
+            if filled + stop - start > room:
                 yield sorted(together)
-                together = []
-            together.append(run)
+                together, filled = [], 0
+            together.append((start, stop))
+            filled += stop - start
         yield sorted(together)
 
     def _indices(self, rows: ArrayLike) -> NDArray[np.int64]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from workbench.errors import WorkbenchError
 from workbench.recording.files import FileRecord
@@ -41,8 +41,9 @@ class SiteSpec:
 
     @property
     def folder(self) -> str:
-        """Name of the site as a folder: safe on every file system, and still readable."""
-        return re.sub(r"[^A-Za-z0-9._-]", "_", self.name)
+        """Name of the site as a folder: safe on every file system, readable, one for each name."""
+        quoted = quote(self.name, safe="")
+        return quoted.replace(".", "%2E") if not quoted.strip(".") else quoted
 
     @property
     def row_bytes(self) -> int:
