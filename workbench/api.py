@@ -68,7 +68,7 @@ def analyze(
         Name of an installed analysis.
     recording : Recording or path
     executor : str
-        ``serial`` or ``processes``.
+        ``serial``, ``processes`` or ``ray``.
     threads : int, optional
         BLAS threads; all cores by default.
     **parameters

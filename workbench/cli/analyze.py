@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder for the result.  [default: beside the recording]",
 )
-@click.option("--executor", default="serial", show_default=True, help="serial or processes.")
+@click.option("--executor", default="serial", show_default=True, help="serial, processes or ray.")
 @click.option("--threads", type=int, help="BLAS threads.  [default: all cores]")
 @click.option("--force", is_flag=True, help="Compute again even if the same result exists.")
 @json_option

@@ -214,18 +214,18 @@ def _print_plan(request: CaptureRequest, out: Path | None, as_json: bool) -> Non
             "rows": plan.rows,
             "shape": "x".join(map(str, site.shape)),
             "dtype": site.dtype,
-            "bytes": _size(plan.rows * site.row_bytes),
+            "bytes": readable_size(plan.rows * site.row_bytes),
         }
         for site in plan.sites
     ]
     print_table(rows, as_json, "no site")
     click.echo(
-        f"{plan.rows} rows, {_size(plan.bytes)} in {plan.shards} shards; about "
+        f"{plan.rows} rows, {readable_size(plan.bytes)} in {plan.shards} shards; about "
         f"{_duration(plan.seconds)} with one worker on this machine."
     )
     free = shutil.disk_usage(_existing(out or Path())).free
     if plan.bytes > free:
-        click.echo(f"The disk has only {_size(free)} free: store less, or write elsewhere.")
+        click.echo(f"The disk has only {readable_size(free)} free: store less, or write elsewhere.")
 
 
 def _existing(path: Path) -> Path:
@@ -233,7 +233,14 @@ def _existing(path: Path) -> Path:
     return next(each for each in (absolute, *absolute.parents) if each.exists())
 
 
-def _size(count: float) -> str:
+def readable_size(count: float) -> str:
+    """Bytes for people.
+
+    Examples
+    --------
+    >>> readable_size(3 * 2**20)
+    '3.0 MiB'
+    """
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
