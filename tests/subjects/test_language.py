@@ -69,7 +69,7 @@ def test_padding_never_reaches_the_disk(tiny_model: Path, text_file: Path, tmp_p
     assert one.n_rows == many.n_rows == one.stimuli["n_tokens"].sum()
     assert one.rows.equals(many.rows)
     for site in one.sites:
-        assert np.abs(one[site].to_numpy() - many[site].to_numpy()).max() < 1e-5
+        np.testing.assert_allclose(one[site].to_numpy(), many[site].to_numpy(), atol=1e-5)
 
 
 def test_published_values_of_a_sorting_model(data: Path, tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_layers_after_the_last_site_do_not_run(tiny_model: Path) -> None:
     wrapped, plain = "blocks.0.ln1.hook_normalized", "blocks.0.hook_resid_post"
     assert (model.is_fused([wrapped]), model.is_fused([plain])) == (False, True)
     ran = []
-    for network in (model.model, model._twin):
+    for network in (model.model, model.plain):
         for name, module in network.named_modules():
             module.register_forward_hook(lambda *_, name=name: ran.append(name))
     model.forward(ids, None, [plain])
@@ -262,7 +262,7 @@ def test_fused_attention_and_wrappers_give_the_same(tiny_model: Path) -> None:
             alone[site].reshape(-1), together[site].reshape(-1), rtol=1e-4, atol=1e-5
         ), site
     # One set of weights, not two.
-    parameters = {p.data_ptr() for p in model._twin.parameters()}
+    parameters = {p.data_ptr() for p in model.plain.parameters()}
     assert {p.data_ptr() for p in model.model.parameters()} >= parameters
 
 

@@ -61,7 +61,11 @@ def test_contractions_keep_their_place_in_the_text(tmp_path: Path) -> None:
         ("a.jsonl", b'{"text": 3}', "is int; expected text"),
         ("a.parquet", b"nothing", "not a readable Parquet file"),
         ("a.conllu", b"1\tword\n", "has 2 columns; CoNLL-U has ten"),
+        ("a.conllu", b"one\tword" + b"\t_" * 8 + b"\n", "begins with 'one'"),
         ("a.txt", b"", "holds no text"),
+        ("a.txt", b"caf\xe9\n", "is not UTF-8 text"),
+        ("a.txt", b" \n\t\n", "holds no text"),
+        ("a.jsonl", b"[1, 2]", "Found no field 'text' in line 1"),
     ],
 )
 def test_bad_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -69,3 +73,27 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes, message: str) -> N
     with pytest.raises(wb.UsageError) as caught:
         list(read_texts(tmp_path / name))
     assert message in str(caught.value)
+
+
+def test_a_parquet_file_that_is_damaged_inside(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    frame = pd.DataFrame({"text": [f"text {i} of many" for i in range(5000)]})
+    frame.to_parquet(path, compression="zstd")
+    content = bytearray(path.read_bytes())
+    content[1000:3000] = bytes(2000)
+    path.write_bytes(bytes(content))
+    with pytest.raises(wb.UsageError) as caught:
+        list(read_texts(path))
+    assert "is damaged" in str(caught.value)
+    path.write_bytes(bytes(content[:-200]))
+    with pytest.raises(wb.UsageError) as caught:
+        list(read_texts(path))
+    assert "not a readable Parquet file" in str(caught.value)
+
+
+def test_nul_and_emoji_are_text(tmp_path: Path) -> None:
+    text = "a\0b 👩🏽‍🚀 e\u0301"
+    (tmp_path / "a.txt").write_text(text + "\n", encoding="utf-8")
+    (found,) = read_texts(tmp_path / "a.txt")
+    assert found.text == text
+    assert [text[start:end] for start, end in found.spans] == text.split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError, nearest
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from workbench.capturing.source import SiteInfo, Source
     from workbench.demo.sentences import TaggedSentence
-    from workbench.subjects.networks.source import Stimuli
+    from workbench.subjects.networks.inputs import Stimuli
+    from workbench.subjects.networks.offer import Offer
 
 DEMOS = ("language", "vision", "rnn", "brain", "brain-spikes")
 _STIMULI = {"language": ("sentences", "prose"), "vision": ("test", "train"), "rnn": ("trials",)}
@@ -48,13 +49,14 @@ def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> So
         return _language(request, checkpoint, staging)
     if demo in ("brain", "brain-spikes"):
         return _brain(request, demo)
-    from workbench.subjects.networks.source import NetworkSource
+    from workbench.subjects.networks.source import NetworkSource, Subject
 
     request.check_options(("n_stimuli",))
     request.allow_stimuli("stimuli")
-    network = _network(demo, checkpoint)
+    network, stimuli = _network(demo, checkpoint), _network_stimuli(request, demo)
     kind = "vision" if demo == "vision" else "network"
-    return NetworkSource(request, network, _network_stimuli(request, demo), kind)
+    offer = _offer(request, network, stimuli)
+    return NetworkSource(request, Subject(network, kind), stimuli, offer)
 
 
 def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
@@ -66,13 +68,14 @@ def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
 
         return LanguageModel(str(folder(checkpoint)), request.device).sites()
     if demo in ("brain", "brain-spikes"):
-        from workbench.capturing.source import SiteInfo
+        from workbench.subjects.brains.demo import demo_traces
+        from workbench.subjects.brains.source import trace_sites
 
-        (site,) = _brain(request, demo).sites
-        return [SiteInfo(site.name, site.shape, site.dtype)]
-    from workbench.subjects.networks.source import network_sites
+        return trace_sites(demo_traces(demo))
+    from workbench.subjects.networks.source import sites_offered
 
-    return network_sites(_network(demo, checkpoint), _network_stimuli(request, demo))
+    stimuli = _network_stimuli(request, demo)
+    return sites_offered(_offer(request, _network(demo, checkpoint), stimuli))
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -137,46 +140,48 @@ def _network(demo: str, checkpoint: str) -> torch.nn.Module:
     return network(checkpoint)
 
 
+def _offer(request: CaptureRequest, network: torch.nn.Module, stimuli: Stimuli) -> Offer:
+    from workbench.subjects.networks.offer import Offer
+    from workbench.subjects.networks.outputs import OUTPUT
+
+    # Their last layer is what they give, and their only state is what their layer gives.
+    return Offer(
+        request,
+        network,
+        stimuli,
+        refine=lambda layouts: {
+            name: layout
+            for name, layout in layouts.items()
+            if name == layout.module and name != OUTPUT
+        },
+    )
+
+
 def _network_stimuli(request: CaptureRequest, demo: str) -> Stimuli:
     import pandas as pd
 
-    from workbench.subjects.networks.source import Stimuli
+    from workbench.subjects.networks.inputs import ArrayInputs, Stimuli
+    from workbench.subjects.networks.options import whole_number
 
     wanted = _wanted(request, demo)
     if demo == "vision":
         from workbench.demo.vision import images
 
         inputs, table = images("train" if wanted == "train" else "test")
-        n_images = request.option("n_stimuli", len(inputs))
-        return Stimuli(inputs[:n_images], table.iloc[:n_images])
+        n_images = whole_number(request, "n_stimuli", len(inputs))
+        return Stimuli(ArrayInputs({"": inputs[:n_images]}), table.iloc[:n_images])
     from workbench.demo.rnn import trial_epochs, trials
 
-    inputs, table = trials(int(request.option("n_stimuli", _N_TRIALS)), seed=0)
+    inputs, table = trials(whole_number(request, "n_stimuli", _N_TRIALS), seed=0)
     epochs = trial_epochs()
     steps = pd.DataFrame({"time": range(len(epochs)), "epoch": epochs})
-    return Stimuli(inputs, table, steps)
+    return Stimuli(ArrayInputs({"": inputs}), table, steps)
 
 
 def _brain(request: CaptureRequest, demo: str) -> Source:
-    import pandas as pd
-
-    from workbench.demo import brain
+    from workbench.subjects.brains.choices import COMMON
+    from workbench.subjects.brains.demo import demo_traces
     from workbench.subjects.brains.source import TraceSource
 
-    request.check_options(())
-    arrays = brain.fmri() if demo == "brain" else brain.grasshopper()
-    rows = arrays.row_labels.rename(columns={"time_seconds": "time"})
-    runs = rows["run"] if "run" in rows else pd.Series(["session"] * len(rows))
-    numbers, names = pd.factorize(runs)
-    rows.insert(0, "stimulus", numbers)
-    units = pd.DataFrame({"unit": range(len(arrays.unit_names)), "name": arrays.unit_names})
-    units = units.join(arrays.unit_labels)
-    about: dict[str, Any] = {
-        "sampling_rate_hz": arrays.sampling_rate,
-        "quantity": arrays.quantity,
-        "source": arrays.source,
-        "licence": arrays.licence,
-    }
-    site = "bold" if demo == "brain" else "spikes"
-    sessions = pd.DataFrame({"session": names})
-    return TraceSource(request, site, arrays.traces, rows, units, sessions, about)
+    request.check_options(COMMON)
+    return TraceSource(request, demo_traces(demo))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from workbench.errors import UsageError
 
 LABELS = {"upos": 3, "xpos": 4, "lemma": 2, "deprel": 7, "head": 6}
 _COLUMNS = 10
+_IDENTIFIER = re.compile(r"\d+([-.]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def read_sentences(path: Path) -> Iterator[Sentence]:
     Raises
     ------
     UsageError
-        If a line has not ten columns; the line is named.
+        If a line has not ten columns or does not begin with a number; the line is named.
     """
     lines: list[tuple[int, list[str]]] = []
     document, name = "", ""
@@ -76,6 +78,11 @@ def _columns(line: str, number: int, path: Path) -> list[str]:
         raise UsageError(
             f"Line {number} of '{path}' has {len(columns)} columns; CoNLL-U has ten, separated by "
             "tabs: mend the file."
+        )
+    if not _IDENTIFIER.fullmatch(columns[0]):
+        raise UsageError(
+            f"Line {number} of '{path}' begins with '{columns[0]}'; CoNLL-U has the number of the "
+            "word there, such as 3, 3-4 or 3.1: mend the file."
         )
     return columns
 

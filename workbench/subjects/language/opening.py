@@ -23,7 +23,7 @@ def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> La
     texts = None
     if request.text is not None:
         texts = open_texts(request.text, request.option("text_field", "text"))
-    model = LanguageModel(name, request.device, request.option("model_dtype", "float32"))
+    model = LanguageModel(name, request.device, str(request.option("model_dtype", "float32")))
     return LanguageSource(request, model, texts, staging)
 
 

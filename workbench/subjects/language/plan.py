@@ -7,6 +7,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.manifest import STIMULI
 from workbench.subjects.language.tokens import TokenizedText
-from workbench.subjects.language.windows import Windows, count_rows, cut
+from workbench.subjects.language.windows import Windows, cut, positions_of, token_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,27 +61,48 @@ class _Collector:
     n_texts: int = 0
     n_tokens: int = 0
     wordless: int = 0
+    beyond: int = 0
+    replaced: int = 0
 
     @property
     def is_full(self) -> bool:
         return self.max_rows is not None and self.rows >= self.max_rows
 
     def add(self, text: TokenizedText) -> None:
-        """Cut one text; windows without rows need not be computed."""
+        """Cut one text; windows that go to no row need not be computed."""
+        n_tokens = len(text.ids)
         for start, length in cut(text.words, self.context):
-            if self.is_full:
-                break
             part = text.words[start : start + length]
-            n_rows = count_rows(part, self.policy, start + length == len(text.ids))
+            found = token_rows(part, self.policy, start, n_tokens)
+            n_rows = found.n_rows
             if self.max_rows is not None:
                 n_rows = min(n_rows, self.max_rows - self.rows)
-            if n_rows:
+            if found.n_rows and not n_rows:
+                break
+            if len(found.token):
                 self.windows.append((self.n_texts, start, length, n_rows))
                 self.rows += n_rows
         self.n_texts += 1
-        self.n_tokens += len(text.ids)
+        self.n_tokens += n_tokens
         n_words = len(np.unique(text.words[text.words >= 0]))
         self.wordless += len(text.source.spans) - n_words
+        self.replaced += text.replaced
+        if isinstance(self.policy, tuple):
+            self.beyond += len(self.policy) - len(positions_of(self.policy, n_tokens))
+
+    def notes(self) -> dict[str, Any]:
+        """What a reader must know."""
+        notes = {
+            "texts": self.n_texts,
+            "tokens": self.n_tokens,
+            "context": self.context,
+            "words_without_a_token_of_their_own": self.wordless,
+        }
+        if self.replaced:
+            notes["characters_without_a_utf8_form_replaced"] = self.replaced
+        if isinstance(self.policy, tuple):
+            notes["positions_beyond_the_end_of_their_text"] = self.beyond
+        return notes
 
 
 def plan_texts(
@@ -97,8 +119,8 @@ def plan_texts(
     texts : iterable of TokenizedText
     staging : Path, optional
         Folder that gets ``stimuli.parquet`` and ``tokens.parquet``; without it they stay in memory.
-    policy : str
-        ``all``, ``last`` or ``word``.
+    policy : str or tuple of int
+        As for `workbench.subjects.language.windows.token_rows`.
     context : int
         Tokens that the model can take at once.
     max_rows : int, optional
@@ -123,18 +145,14 @@ def plan_texts(
             if collector.is_full:
                 break
     if not collector.windows:
+        shown = policy if isinstance(policy, str) else ",".join(map(str, policy))
+        expected = "words" if policy == "word" else "tokens there"
         raise UsageError(
-            f"{collector.n_texts} texts gave no row under positions '{policy}'; expected text with "
-            "words: use --positions all, or another text."
+            f"{collector.n_texts} texts gave no row under positions '{shown}'; expected text with "
+            f"{expected}: use --positions all, or another text."
         )
     columns = np.asarray(collector.windows, dtype=np.int64).T
-    notes = {
-        "texts": collector.n_texts,
-        "tokens": collector.n_tokens,
-        "context": context,
-        "words_without_a_token_of_their_own": collector.wordless,
-        "fields_left_out": sorted(writer.left_out),
-    }
+    notes = {**collector.notes(), "fields_left_out": sorted(writer.left_out)}
     return TextPlan(
         Windows(*columns), running.hexdigest(), writer.label_names, notes, writer.store()
     )
@@ -220,18 +238,13 @@ def _stimulus_table(texts: Sequence[TokenizedText], about: Sequence[str]) -> pa.
     import pyarrow as pa
 
     columns: dict[str, pa.Array] = {
-        "text": pa.array([_valid(t.source.text) for t in texts], pa.string()),
+        "text": pa.array([t.source.text for t in texts], pa.string()),
         "n_tokens": pa.array([len(t.ids) for t in texts], pa.int64()),
         "n_words": pa.array([len(t.source.spans) for t in texts], pa.int64()),
     }
     for key in about:
         columns[key] = pa.array([t.source.about.get(key) for t in texts], pa.string())
     return pa.table(columns)
-
-
-def _valid(text: str) -> str:
-    # Lone surrogates, which JSON can spell, have no UTF-8 form and so no place in a table.
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _token_table(texts: Sequence[TokenizedText]) -> pa.Table:
@@ -263,17 +276,27 @@ class StoredText:
 
     Attributes
     ----------
-    text : str
     ids, words : ndarray (tokens,)
     spans : ndarray (words, 2)
-    labels : dict of str to list
     """
 
-    text: str
     ids: NDArray[np.int32]
     words: NDArray[np.int32]
     spans: NDArray[np.int64]
-    labels: dict[str, list[str | None]]
+    _texts: Any
+    _labels: dict[str, Any]
+    _row: int
+
+    # What only tables of rows need is converted when they do.
+    @cached_property
+    def text(self) -> str:
+        """The text itself."""
+        return str(self._texts[self._row].as_py())
+
+    @cached_property
+    def labels(self) -> dict[str, list[str | None]]:
+        """Labels by name, one value a word; empty where the text has none."""
+        return {name: values[self._row].as_py() for name, values in self._labels.items()}
 
 
 class TextStore:
@@ -299,6 +322,7 @@ class TextStore:
             for i in range(self._tokens.metadata.num_row_groups)
         ]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+        self._latest: tuple[int, _Group] | None = None
 
     def stimuli(self) -> pd.DataFrame:
         """The whole table of texts."""
@@ -316,27 +340,47 @@ class TextStore:
         -------
         dict of int to StoredText
         """
-        wanted: dict[int, list[int]] = {}
-        for number in numbers:
-            wanted.setdefault(bisect_right(self._starts, number) - 1, []).append(number)
         found = {}
-        for group, members in wanted.items():
-            start = self._starts[group]
-            texts = self._stimuli.read_row_group(group, columns=["text"])
-            tokens = self._tokens.read_row_group(group)
-            for number in members:
-                found[number] = _stored(texts, tokens, number - start)
+        for number in numbers:
+            place = bisect_right(self._starts, number) - 1
+            found[number] = self._group(place).text(number - self._starts[place])
         return found
 
+    def _group(self, place: int) -> _Group:
+        # The last one is kept: a shard's rows and activity, and its neighbours, need it again.
+        if self._latest is None or self._latest[0] != place:
+            texts = self._stimuli.read_row_group(place, columns=["text"])
+            self._latest = (place, _Group(texts, self._tokens.read_row_group(place)))
+        return self._latest[1]
 
-def _stored(texts: pa.Table, tokens: pa.Table, row: int) -> StoredText:
-    def values(column: str) -> NDArray:
-        return tokens[column][row].values.to_numpy(zero_copy_only=False)
 
-    labels = {
-        name.removeprefix("label:"): tokens[name][row].as_py()
-        for name in tokens.column_names
-        if name.startswith("label:")
-    }
-    spans = np.stack([values("span_starts"), values("span_ends")], axis=1)
-    return StoredText(texts["text"][row].as_py(), values("ids"), values("words"), spans, labels)
+class _Group:
+    """A row group of the tables, as flat arrays."""
+
+    def __init__(self, texts: pa.Table, tokens: pa.Table) -> None:
+        self._texts = texts["text"].combine_chunks()
+        lists = {name: tokens[name].combine_chunks() for name in tokens.column_names}
+        self._ids, self._token_at = _flat(lists.pop("ids"))
+        self._words, _ = _flat(lists.pop("words"))
+        starts, self._word_at = _flat(lists.pop("span_starts"))
+        ends, _ = _flat(lists.pop("span_ends"))
+        self._spans = np.stack([starts, ends], axis=1)
+        self._labels = {name.removeprefix("label:"): values for name, values in lists.items()}
+
+    def text(self, row: int) -> StoredText:
+        """One text of the group."""
+        tokens = slice(self._token_at[row], self._token_at[row + 1])
+        words = slice(self._word_at[row], self._word_at[row + 1])
+        return StoredText(
+            self._ids[tokens],
+            self._words[tokens],
+            self._spans[words],
+            self._texts,
+            self._labels,
+            row,
+        )
+
+
+def _flat(lists: pa.ListArray) -> tuple[NDArray, list[int]]:
+    offsets = lists.offsets.to_numpy()
+    return lists.values.to_numpy(zero_copy_only=False), offsets.tolist()

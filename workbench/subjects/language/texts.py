@@ -156,7 +156,14 @@ def _read_parquet(path: Path, text_field: str) -> Iterator[Text]:
         raise UsageError(
             f"Found no column '{text_field}' in '{path}'; {nearest(text_field, known)}"
         )
-    for batch in table.iter_batches(batch_size=1024):
+    batches = table.iter_batches(batch_size=1024)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (pa.ArrowException, OSError) as error:
+            raise UsageError(f"'{path}' is damaged ({error}); copy or write it again.") from error
+        if batch is None:
+            return
         for content in batch.to_pylist():
             yield _from_fields(content, text_field, f"a row of '{path}'")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,14 @@ class TokenizedText:
     ids : ndarray (tokens,) int32
     words : ndarray (tokens,) int32
         0-based word of the text that each token belongs to; -1 for none, as of special tokens.
+    replaced : int
+        Characters of the text that have no UTF-8 form and gave way to question marks.
     """
 
     source: Text
     ids: NDArray[np.int32]
     words: NDArray[np.int32]
+    replaced: int = 0
 
 
 def tokenize(texts: Iterable[Text], tokenizer: Any) -> Iterator[TokenizedText]:
@@ -50,17 +53,35 @@ def tokenize(texts: Iterable[Text], tokenizer: Any) -> Iterator[TokenizedText]:
     Notes
     -----
     A text of more than a million characters is tokenized in pieces cut at white space, so that
-    memory stays bounded.
+    memory stays bounded. A lone surrogate, which JSON can spell, has no UTF-8 form and so no token:
+    it becomes a question mark.
     """
-    for group in _groups(texts):
+    for given in _groups(texts):
+        group = [_encodable(text) for text in given]
         short = [text.text for text in group if len(text.text) <= PIECE_CHARACTERS]
         encoded = iter(_encode(short, tokenizer, special=True))
-        for text in group:
+        for number, text in enumerate(group):
             if len(text.text) <= PIECE_CHARACTERS:
                 ids, offsets = next(encoded)
             else:
                 ids, offsets = _in_pieces(text.text, tokenizer)
-            yield TokenizedText(text, ids, _word_of_token(offsets, text))
+            replaced = _n_differing(text.text, given[number].text)
+            yield TokenizedText(text, ids, _word_of_token(offsets, text), replaced)
+
+
+def _n_differing(first: str, second: str) -> int:
+    return 0 if first == second else sum(a != b for a, b in zip(first, second, strict=True))
+
+
+def _encodable(text: Text) -> Text:
+    valid = {key: _valid(value) for key, value in text.about.items()}
+    if text.text.isascii() and valid == text.about:
+        return text
+    return replace(text, text=_valid(text.text), about=valid)
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _encode(

@@ -71,33 +71,91 @@ def cut(words: NDArray[np.int32], context: int) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def count_rows(words: NDArray[np.int32], policy: str | tuple[int, ...], is_last: bool) -> int:
-    """Rows that a window gives.
+@dataclass(frozen=True)
+class TokenRows:
+    """Which tokens of a window go to which rows.
+
+    Attributes
+    ----------
+    token : ndarray (pairs,) int64
+        0-based token of the window.
+    row : ndarray (pairs,) int64
+        Row that it goes to, 0 for the first one of the window; -1 for the last row before it.
+    n_rows : int
+        Rows that begin in the window.
+    """
+
+    token: NDArray[np.int64]
+    row: NDArray[np.int64]
+    n_rows: int
+
+    def first(self, n_rows: int) -> TokenRows:
+        """Only so many of the rows."""
+        kept = self.row < n_rows
+        return TokenRows(self.token[kept], self.row[kept], min(n_rows, self.n_rows))
+
+
+def token_rows(
+    words: NDArray[np.int32], policy: str | tuple[int, ...], start: int, n_tokens: int
+) -> TokenRows:
+    """Rows of a window under a policy.
 
     Parameters
     ----------
     words : ndarray (tokens,)
-        Word of every token of the window.
-    policy : str
-        ``all``, ``last`` or ``word``.
-    is_last : bool
-        Whether the text ends with this window.
+        Word of every token of the window, -1 for none.
+    policy : str or tuple of int
+        ``all``, ``last``, ``word``, ``mean``, or positions within the text, negative ones from its
+        end.
+    start : int
+        Position of the window's first token within its text.
+    n_tokens : int
+        Tokens of the whole text.
 
     Returns
     -------
-    int
+    TokenRows
 
     Examples
     --------
     >>> words = np.array([-1, 0, 0, 1])
-    >>> [count_rows(words, policy, True) for policy in ("all", "last", "word")]
-    [4, 1, 2]
+    >>> for policy in ("all", "last", "word", "mean", (1, -1)):
+    ...     found = token_rows(words, policy, start=0, n_tokens=4)
+    ...     print(policy, found.token.tolist(), found.row.tolist())
+    all [0, 1, 2, 3] [0, 1, 2, 3]
+    last [3] [0]
+    word [1, 2, 3] [0, 0, 1]
+    mean [0, 1, 2, 3] [0, 0, 0, 0]
+    (1, -1) [1, 3] [0, 1]
     """
+    every = np.arange(len(words), dtype=np.int64)
     if policy == "all":
-        return len(words)
-    if policy == "last":
-        return int(is_last)
-    return len(np.unique(words[words >= 0]))
+        return TokenRows(every, every, len(every))
+    if policy == "word":
+        token = np.flatnonzero(words >= 0)
+        found, row = np.unique(words[token], return_inverse=True)
+        return TokenRows(token, row.astype(np.int64), len(found))
+    if policy == "mean":
+        # All windows of a text go to the row that its first one begins.
+        begins = int(start == 0)
+        return TokenRows(every, np.full(len(every), begins - 1, dtype=np.int64), begins)
+    wanted = (-1,) if isinstance(policy, str) else policy
+    token = positions_of(wanted, n_tokens) - start
+    token = token[(token >= 0) & (token < len(words))]
+    return TokenRows(token, np.arange(len(token), dtype=np.int64), len(token))
+
+
+def positions_of(wanted: tuple[int, ...], n_tokens: int) -> NDArray[np.int64]:
+    """Positions within a text, in order; those beyond it are left out.
+
+    Examples
+    --------
+    >>> positions_of((-1, 0, 7), 3).tolist()
+    [0, 2]
+    """
+    given = np.asarray(wanted, dtype=np.int64)
+    at = np.where(given < 0, given + n_tokens, given)
+    return np.sort(at[(at >= 0) & (at < n_tokens)])
 
 
 def shard_windows(windows: Windows, max_rows: int, max_tokens: int) -> list[slice]:
@@ -106,8 +164,10 @@ def shard_windows(windows: Windows, max_rows: int, max_tokens: int) -> list[slic
     Parameters
     ----------
     windows : Windows
+        One without rows of its own stays in the shard of the one before it.
     max_rows, max_tokens : int
-        A shard exceeds them only if a single window does.
+        A shard exceeds them only if a single window does, or a text that has one row for all its
+        windows.
 
     Returns
     -------
@@ -119,16 +179,18 @@ def shard_windows(windows: Windows, max_rows: int, max_tokens: int) -> list[slic
     >>> shard_windows(Windows(ones, ones, ones * 4, ones * 4), 8, 100)
     [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
     """
+    starts = np.flatnonzero(windows.rows > 0)
+    if not len(starts):
+        return []
+    tokens_of = np.add.reduceat(windows.length, starts)
+    sizes = zip(starts.tolist(), windows.rows[starts].tolist(), tokens_of.tolist(), strict=True)
     shards, first, rows, tokens = [], 0, 0, 0
-    for number in range(len(windows)):
-        n_rows, n_tokens = int(windows.rows[number]), int(windows.length[number])
-        if number > first and (rows + n_rows > max_rows or tokens + n_tokens > max_tokens):
-            shards.append(slice(first, number))
-            first, rows, tokens = number, 0, 0
+    for start, n_rows, n_tokens in sizes:
+        if start > first and (rows + n_rows > max_rows or tokens + n_tokens > max_tokens):
+            shards.append(slice(first, start))
+            first, rows, tokens = start, 0, 0
         rows, tokens = rows + n_rows, tokens + n_tokens
-    if len(windows) > first:
-        shards.append(slice(first, len(windows)))
-    return shards
+    return [*shards, slice(first, len(windows))]
 
 
 def batch_windows(lengths: NDArray[np.int64], batch_tokens: int) -> list[NDArray[np.int64]]:

@@ -1,185 +1,158 @@
-"""Any torch network with arrays as stimuli: activity at named modules, with its axes kept."""
+"""A network together with its stimuli, planned and computed shard by shard."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
-from workbench.capturing.source import SiteInfo, Source, equal_shards, rows_per_shard
-from workbench.recording.dtypes import narrow
-from workbench.recording.identity import digest_array, digest_lines
+from workbench.capturing.source import SiteInfo, Source, rows_per_shard
+from workbench.errors import WorkbenchError
+from workbench.recording.dtypes import narrow, stored_dtype
+from workbench.recording.identity import digest_lines
 from workbench.recording.manifest import SiteSpec
-from workbench.subjects.globs import match_sites
+from workbench.recording.writer import equal_shards
+from workbench.subjects.networks.checkpoints import checkpoint_names, load_checkpoint, step_of
+from workbench.subjects.networks.digests import network_ingredients, weights_digest
+from workbench.subjects.networks.offer import Offer
+from workbench.subjects.networks.options import whole_number
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from workbench.subjects.networks.inputs import Stimuli
+
 _BATCH = 256
-_SPACE = {2: (), 3: ("x",), 4: ("y", "x")}
+_BATCH_BYTES = 128 * 2**20
 
 
 @dataclass(frozen=True)
-class Stimuli:
-    """Arrays to show to a network.
+class Subject:
+    """A network and what a recording says about it.
 
     Attributes
     ----------
-    inputs : ndarray (stimuli, ...)
-    table : DataFrame
-        One row a stimulus.
-    steps : DataFrame, optional
-        One row a time step, where inputs are ``(stimuli, time, channels)``; every step is then a
-        row of the recording.
-    """
-
-    inputs: NDArray
-    table: pd.DataFrame
-    steps: pd.DataFrame | None = field(default=None)
-
-    @property
-    def n_steps(self) -> int:
-        """Rows that one stimulus gives."""
-        return 1 if self.steps is None else len(self.steps)
-
-
-def network_sites(network: torch.nn.Module, stimuli: Stimuli) -> list[SiteInfo]:
-    """Modules whose output has one row a stimulus, or one a time step, in order of first use.
-
-    Parameters
-    ----------
     network : torch.nn.Module
-    stimuli : Stimuli
-
-    Returns
-    -------
-    list of SiteInfo
+    kind : str
+        ``vision`` or ``network``.
+    ingredients : dict, optional
+        What, apart from the weights, changes its numbers; found from the network by default.
+    checkpoints : tuple of Path
+        State dicts to load one after the other; none for the network as it is.
     """
-    names = [name for name, _ in network.named_modules() if name]
-    # Three stimuli: no layer is likely to have exactly three of something else in front.
-    found = _outputs(network, stimuli.inputs[:3], names)
-    infos = []
-    for name, value in found.items():
-        shape = _row_shape(tuple(value.shape), len(stimuli.inputs[:3]), stimuli.n_steps)
-        if shape is not None:
-            infos.append(SiteInfo(name, shape, str(value.dtype).removeprefix("torch.")))
-    return infos
 
-
-def _row_shape(shape: tuple[int, ...], n_stimuli: int, n_steps: int) -> tuple[int, ...] | None:
-    if shape[:1] != (n_stimuli,) or len(shape) < 2:
-        return None
-    if n_steps == 1:
-        return shape[1:]
-    return shape[2:] if shape[1] == n_steps and len(shape) > 2 else None
-
-
-def _outputs(
-    network: torch.nn.Module, inputs: NDArray, names: Sequence[str]
-) -> dict[str, torch.Tensor]:
-    import torch
-
-    found: dict[str, torch.Tensor] = {}
-    with _watch(network, names, found), torch.inference_mode():
-        network(torch.from_numpy(np.ascontiguousarray(inputs)))
-    return found
-
-
-@contextmanager
-def _watch(
-    network: torch.nn.Module, names: Sequence[str], found: dict[str, torch.Tensor]
-) -> Iterator[None]:
-    import torch
-
-    def keeper(name: str) -> Any:
-        def keep(_module: Any, _inputs: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, (tuple, list)) else output
-            if isinstance(first, torch.Tensor):
-                # A copy, because the next layer may work in place.
-                found[name] = first.detach().clone()
-
-        return keep
-
-    modules = dict(network.named_modules())
-    handles = [modules[name].register_forward_hook(keeper(name)) for name in names]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    network: torch.nn.Module
+    kind: str
+    ingredients: Mapping[str, Any] | None = None
+    checkpoints: tuple[Path, ...] = ()
 
 
 class NetworkSource(Source):
     """See `workbench.capturing.source.Source`.
 
+    Rows are ordered by checkpoint, stimulus and step. A shard holds one checkpoint only.
+
     Parameters
     ----------
     request : CaptureRequest
-    network : torch.nn.Module
-        In evaluation mode.
+    subject : Subject
     stimuli : Stimuli
-    kind : str
-        ``vision`` or ``network``.
+    offer : Offer, optional
+        Sites that a trial found, where one was made already.
     """
 
     def __init__(
-        self, request: CaptureRequest, network: torch.nn.Module, stimuli: Stimuli, kind: str
+        self,
+        request: CaptureRequest,
+        subject: Subject,
+        stimuli: Stimuli,
+        offer: Offer | None = None,
     ) -> None:
-        self.request, self.network, self._stimuli = request, network, stimuli
-        infos = {site.name: site for site in network_sites(network, stimuli)}
-        self._names = match_sites(request.sites, list(infos))
-        request.allow_positions("all")
+        self.request, self._subject, self._stimuli = request, subject, stimuli
+        self._loaded: int | None = None
+        self._load(0)
+        self._offer = offer or Offer(request, subject.network, stimuli)
+        self._layouts = self._offer.choose(request.sites)
         self.sites = tuple(
             SiteSpec(
-                info.name,
-                info.shape,
-                request.storage_dtype(info.dtype),
-                ("row", "unit", *_SPACE.get(len(info.shape) + 1, ())),
+                name,
+                tuple(sizes.values()),
+                request.storage_dtype(self._offer.dtype(name)),
+                ("row", *sizes),
             )
-            for info in (infos[name] for name in self._names)
+            for name, sizes in ((name, self._offer.sizes(name)) for name in self._layouts)
         )
         self.subject = {
             "address": request.subject,
-            "kind": kind,
-            "parameters": sum(p.numel() for p in network.parameters()),
+            "kind": subject.kind,
+            "parameters": sum(each.numel() for each in subject.network.parameters()),
         }
-        self.notes = {"stimuli": self._n_stimuli, "steps": stimuli.n_steps}
-        self._per_shard = max(1, rows_per_shard(self.sites) // stimuli.n_steps)
-        self.plan = tuple(
-            size * stimuli.n_steps for size in equal_shards(self._n_stimuli, self._per_shard)
-        )
+        self.notes = {"stimuli": self._n_stimuli, "steps": self._n_steps}
+        if subject.checkpoints:
+            self.notes["checkpoints"] = checkpoint_names(subject.checkpoints)
+        self._per_shard = max(1, rows_per_shard(self.sites, request.shard_rows) // self._n_steps)
+        self._shards = equal_shards(self._n_stimuli, self._per_shard)
+        self.plan = tuple(size * self._n_steps for size in self._shards) * self._n_checkpoints
 
     @property
+    def _n_checkpoints(self) -> int:
+        return max(1, len(self._subject.checkpoints))
+
+    @property
+    def _n_steps(self) -> int:
+        return self._offer.rows_per_stimulus
+
+    @cached_property
     def _n_stimuli(self) -> int:
-        steps = self._stimuli.n_steps
-        most = self.request.max_rows
-        count = len(self._stimuli.inputs)
-        return count if most is None else min(count, max(1, most // steps))
+        count, most = len(self._stimuli.inputs), self.request.max_rows
+        per_stimulus = self._n_steps * self._n_checkpoints
+        return count if most is None else min(count, max(1, most // per_stimulus))
+
+    @cached_property
+    def _batch(self) -> int:
+        shown = sum(values.nbytes for values in self._stimuli.inputs.read(0, 1).values())
+        given = sum(site.row_bytes for site in self.sites) * self._n_steps
+        fits = _BATCH_BYTES // max(1, shown + given)
+        return max(1, min(whole_number(self.request, "batch", _BATCH), fits))
 
     @cached_property
     def ingredients(self) -> dict[str, Any]:
         """All that changes the numbers."""
-        used = self._stimuli.inputs[: self._n_stimuli]
-        tables = [self._stimuli.table] + (
-            [] if self._stimuli.steps is None else [self._stimuli.steps]
-        )
+        subject = self._subject
+        own = subject.ingredients
+        tables = [self._stimuli.labels.iloc[: self._n_stimuli], self._step_table()]
         return {
-            "subject": {"weights": weights_digest(self.network), "structure": str(self.network)},
-            "stimuli": digest_array(used),
-            "labels": digest_lines(table.to_json() or "" for table in tables),
+            "subject": {
+                "weights": self._weights(),
+                **(network_ingredients(subject.network) if own is None else own),
+            },
+            "stimuli": self._stimuli.inputs.digest(self._n_stimuli),
+            "labels": digest_lines(table.to_json(double_precision=15) or "" for table in tables),
+            "time": self._offer.ingredients,
         }
+
+    def _weights(self) -> str | list[list[str]]:
+        network, found = self._subject.network, []
+        for number, name in enumerate(checkpoint_names(self._subject.checkpoints)):
+            self._load(number)
+            found.append([name, weights_digest(network)])
+        return found or weights_digest(network)
+
+    def _load(self, number: int) -> None:
+        if self._subject.checkpoints and number != self._loaded:
+            load_checkpoint(self._subject.network, self._subject.checkpoints[number])
+            self._loaded = number
 
     def stimulus_table(self) -> pd.DataFrame:
         """Table of stimuli."""
-        return self._stimuli.table.iloc[: self._n_stimuli]
+        return self._stimuli.table(self._n_stimuli)
 
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of units."""
@@ -189,53 +162,118 @@ class NetworkSource(Source):
 
     def rows(self, number: int) -> pd.DataFrame:
         """Row table of one shard."""
-        return self._rows(*self._span(number))
+        import pandas as pd
+
+        checkpoint, first, last = self._span(number)
+        stimulus = np.repeat(np.arange(first, last), self._n_steps)
+        table = self._stimuli.labels.iloc[stimulus].reset_index(drop=True)
+        table.insert(0, "stimulus", stimulus)
+        steps = self._step_table()
+        if len(steps.columns):
+            repeated = pd.concat([steps] * (last - first), ignore_index=True)
+            table = pd.concat([table, repeated], axis=1)
+        return self._with_checkpoint(table, checkpoint)
+
+    def _step_table(self) -> pd.DataFrame:
+        import pandas as pd
+
+        if self._offer.steps is None:
+            return pd.DataFrame()
+        given = self._stimuli.steps
+        whole = pd.DataFrame({"time": self._offer.times()}) if given is None else given
+        return whole.iloc[self._offer.steps].reset_index(drop=True)
+
+    def _with_checkpoint(self, table: pd.DataFrame, number: int) -> pd.DataFrame:
+        import pandas as pd
+
+        names = checkpoint_names(self._subject.checkpoints)
+        if names:
+            table["checkpoint"] = number
+            table["step"] = pd.array([step_of(names[number])] * len(table), dtype="Int64")
+            table["checkpoint_name"] = names[number]
+        return table
 
     def activity(self, number: int, sites: Sequence[str]) -> dict[str, NDArray]:
         """Compute one shard."""
-        return self._activity(*self._span(number), sites)
+        checkpoint, first, last = self._span(number)
+        self._load(checkpoint)
+        return self._activity(first, last, sites)
 
     def trial(self) -> int:
         """Compute one batch."""
-        last = min(_BATCH, self._per_shard, self._n_stimuli)
-        self._activity(0, last, self._names)
-        return last * self._stimuli.n_steps
+        last = min(self._batch, self._per_shard, self._n_stimuli)
+        self._load(0)
+        self._activity(0, last, list(self._layouts))
+        return last * self._n_steps
 
-    def _span(self, number: int) -> tuple[int, int]:
-        first = number * self._per_shard
-        return first, min(first + self._per_shard, self._n_stimuli)
+    def _span(self, number: int) -> tuple[int, int, int]:
+        checkpoint, shard = divmod(number, len(self._shards))
+        first = shard * self._per_shard
+        return checkpoint, first, first + self._shards[shard]
 
     def _activity(self, first: int, last: int, sites: Sequence[str]) -> dict[str, NDArray]:
-        parts = [
-            _outputs(self.network, self._stimuli.inputs[start : min(start + _BATCH, last)], sites)
-            for start in range(first, last, _BATCH)
-        ]
-        return {
-            site.name: narrow(
-                np.concatenate([p[site.name].numpy().reshape(-1, *site.shape) for p in parts]),
-                site.dtype,
-            )
-            for site in self.sites
-            if site.name in sites
+        specs = {site.name: site for site in self.sites if site.name in sites}
+        whole = {
+            name: np.empty(((last - first) * self._n_steps, *site.shape), stored_dtype(site.dtype))
+            for name, site in specs.items()
         }
-
-    def _rows(self, first: int, last: int) -> pd.DataFrame:
-        import pandas as pd
-
-        steps = self._stimuli.steps
-        stimulus = np.repeat(np.arange(first, last), self._stimuli.n_steps)
-        table = self._stimuli.table.iloc[stimulus].reset_index(drop=True)
-        table.insert(0, "stimulus", stimulus)
-        if steps is None:
-            return table
-        repeated = pd.concat([steps] * (last - first), ignore_index=True)
-        return pd.concat([table, repeated], axis=1)
+        for start in range(first, last, self._batch):
+            stop = min(start + self._batch, last)
+            part = slice((start - first) * self._n_steps, (stop - first) * self._n_steps)
+            seen = self._offer.run(self._stimuli.inputs.read(start, stop), specs)
+            for name, values in seen.items():
+                whole[name][part] = stored(values, specs[name])
+        return whole
 
 
-def weights_digest(network: torch.nn.Module) -> str:
-    """SHA-256 over all parameters and buffers of a network, by name."""
-    running = hashlib.sha256()
-    for name, value in sorted(network.state_dict().items()):
-        running.update(f"{name}{value.dtype}".encode())
-        running.update(digest_array(value.detach().cpu().numpy()).encode())
-    return running.hexdigest()
+def sites_offered(offer: Offer) -> list[SiteInfo]:
+    """What ``--list-sites`` prints for a network.
+
+    Parameters
+    ----------
+    offer : Offer
+
+    Returns
+    -------
+    list of SiteInfo
+    """
+    return [
+        SiteInfo(name, tuple(offer.sizes(name).values()), layout.dtype)
+        for name, layout in offer.layouts.items()
+    ]
+
+
+def stored(values: torch.Tensor, site: SiteSpec) -> NDArray:
+    """Bits to store for a tensor.
+
+    Parameters
+    ----------
+    values : Tensor (rows, units, ...)
+    site : SiteSpec
+
+    Returns
+    -------
+    ndarray (rows, units, ...)
+
+    Raises
+    ------
+    WorkbenchError
+        If values exceed what float16 can hold.
+    """
+    import torch
+
+    # numpy has no bfloat16; float32 holds its values exactly.
+    values = values.float() if values.dtype == torch.bfloat16 else values
+    array = values.cpu().numpy()
+    bits = narrow(array, site.dtype) if site.dtype != "float16" else _halved(array)
+    if site.dtype == "float16" and (np.isinf(bits) & np.isfinite(array)).any():
+        raise WorkbenchError(
+            f"Activity at site '{site.name}' exceeds 65504, the largest float16; capture with "
+            "--dtype bfloat16 or float32."
+        )
+    return bits
+
+
+def _halved(array: NDArray) -> NDArray:
+    with np.errstate(over="ignore"):
+        return narrow(array, "float16")
