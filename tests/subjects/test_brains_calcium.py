@@ -114,6 +114,18 @@ def test_suite2p_contradictions(tmp_path: Path, generator: np.random.Generator) 
         open_brain(f"suite2p:{tmp_path / 'nowhere'}")
 
 
+def test_suite2p_cut_short(tmp_path: Path, generator: np.random.Generator) -> None:
+    plane(tmp_path / "plane0", generator)
+    for name in ("F", "iscell", "spks"):
+        path = tmp_path / "plane0" / f"{name}.npy"
+        content = path.read_bytes()
+        for damaged in (content[:-9], content[:20], b"", b"no array at all" * 20):
+            path.write_bytes(damaged)
+            with pytest.raises(WorkbenchError, match=rf"Could not read '.*{name}.npy'"):
+                open_brain(f"suite2p:{tmp_path}", sampling_rate=30)
+        path.write_bytes(content)
+
+
 def caiman(path: Path, generator: np.random.Generator, **replaced: Any) -> dict[str, Any]:
     """The layout of CaImAn's HDF5 files; 4 x 5 pixels."""
     weights = np.zeros((20, 4))

@@ -85,6 +85,13 @@ def test_runs_of_a_trial_column_are_trials(tmp_path: Path) -> None:
     assert every["trial"].tolist() == [0, 0, -1, 1, 1, 1]
 
 
+def test_labels_never_replace_what_rows_are(tmp_path: Path) -> None:
+    address = write(tmp_path / "a.csv", "time,a,stimulus\n0,1,face\n1,3,house\n")
+    rows = rows_of(open_brain(address, label_columns="stimulus"))
+    assert rows["stimulus"].tolist() == [0, 0]
+    assert rows["stimulus_label"].tolist() == ["face", "house"]
+
+
 @pytest.mark.parametrize(
     ("text", "options", "sentence"),
     [

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from brain_files import activity_of, open_brain, rows_of, units_of
+from brain_files import activity_of, open_brain, read_shard, rows_of, units_of
 
 import workbench as wb
+from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError
+from workbench.subjects.addresses import open_source
 
 mne = pytest.importorskip("mne", reason="mne is not installed")
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -149,6 +153,32 @@ def test_epochs_are_trials_of_their_own(tmp_path: Path, generator: np.random.Gen
     assert rows["condition"].tolist() == np.repeat(["tone", "light", "tone"], 61).tolist()
     assert rows["stimulus"].tolist() == np.repeat([0, 1, 2], 61).tolist()
     assert source.stimulus_table()["side"].tolist() == ["l", "r", "l"]
+
+
+def test_epochs_of_eeglab(tmp_path: Path, generator: np.random.Generator) -> None:
+    raw = make_raw(generator, ["eeg"] * 4)
+    events = np.array([[200, 0, 1], [500, 0, 2], [900, 0, 1]])
+    events[:, 0] += raw.first_samp
+    epochs = mne.Epochs(
+        raw, events, {"tone": 1, "light": 2}, -0.1, 0.3, None, preload=True, verbose="error"
+    )
+    epochs.export(tmp_path / "a.set", verbose="error")
+    source = open_brain(f"mne:{tmp_path / 'a.set'}", shard_rows=30)
+    expected = epochs.get_data(verbose="error").transpose(0, 2, 1)
+    assert np.allclose(activity_of(source).reshape(3, 41, -1), expected, atol=1e-10)
+    assert (
+        rows_of(source)["condition"].tolist() == np.repeat(["tone", "light", "tone"], 41).tolist()
+    )
+
+
+def test_another_process_reads_the_same(tmp_path: Path, generator: np.random.Generator) -> None:
+    make_raw(generator).save(tmp_path / "a_raw.fif", fmt="double", verbose="error")
+    request = CaptureRequest(f"mne:{tmp_path / 'a_raw.fif'}", "eeg", options={"shard_rows": "500"})
+    here = open_source(request, None)
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        there = pool.submit(read_shard, request, 1).result()
+    assert np.array_equal(here.activity(1, ["eeg"])["eeg"], there[0])
+    pd.testing.assert_frame_equal(here.rows(1), there[1])
 
 
 @pytest.mark.parametrize("ending", ["edf", "bdf", "vhdr", "set"])

@@ -181,6 +181,13 @@ def test_python_objects_are_never_unpickled(tmp_path: Path) -> None:
     for name in ("a.npz", "a.npy"):
         with pytest.raises(WorkbenchError, match=r"Python objects.*unpickled"):
             open_brain(f"npz:{tmp_path / name}")
+    plain = {"y": np.ones((4, 2)), "time": np.arange(4.0)}
+    np.savez(tmp_path / "b.npz", x=objects, **plain)
+    source = open_brain(f"npz:{tmp_path / 'b.npz'}")
+    assert activity_of(source).sum() == 8
+    assert source.notes["pickled_left_out"] == ["x"]
+    with pytest.raises(WorkbenchError, match=r"Python objects in '.*b.npz:x'"):
+        open_brain(f"npz:{tmp_path / 'b.npz'}", names_key="x")
     assert not (tmp_path / "sprung").exists()
 
 

@@ -15,7 +15,7 @@ from brain_files import activity_of, open_brain, rows_of, units_of
 
 import workbench as wb
 from workbench.capturing.request import CaptureRequest
-from workbench.errors import UsageError
+from workbench.errors import UsageError, WorkbenchError
 from workbench.subjects.addresses import list_sites
 
 h5py = pytest.importorskip("h5py", reason="h5py is not installed")
@@ -339,6 +339,26 @@ def test_types_of_extensions_come_from_the_file(tmp_path: Path) -> None:
     assert activity_of(source).tolist() == np.arange(12.0).reshape(6, 2).tolist()
 
 
+def test_events_at_equal_times_do_not_hide_other_sites(tmp_path: Path) -> None:
+    file = new_file()
+    licks = np.array([1.0, 1.0, 2.0])
+    for name, values, about in (
+        ("licks", np.ones(3), {"timestamps": licks}),
+        ("nothing", np.empty(0), {"rate": 1.0}),
+        ("speed", np.arange(40.0), {"rate": 5.0}),
+    ):
+        file.add_acquisition(pynwb.TimeSeries(name=name, data=values, unit="a", **about))
+    address = save(file, tmp_path / "a.nwb")
+    listed = {site.name: site.pace for site in list_sites(CaptureRequest(address))}
+    assert listed == {
+        "licks": "time stamps that do not rise, 3 samples",
+        "speed": "5 Hz, 40 samples",
+    }
+    assert activity_of(open_brain(address, sites="speed")).shape == (40, 1)
+    with pytest.raises(WorkbenchError, match=r"stamps of 'licks' do not rise after sample 0"):
+        open_brain(address)
+
+
 def test_a_series_left_out_says_why_when_it_is_chosen(
     tmp_path: Path, generator: np.random.Generator
 ) -> None:
@@ -349,3 +369,18 @@ def test_a_series_left_out_says_why_when_it_is_chosen(
     assert "calcium" in open_brain(address).notes["left_out"]
     with pytest.raises(UsageError, match=r"'calcium' of 3 x 3.*orientation"):
         open_brain(address, sites="calcium")
+
+
+def test_the_worm_is_the_same_through_nwb(data: Path, tmp_path: Path) -> None:
+    path = data / "worm/atanas2023/worm_2022-08-02-01_labelled98.npz"
+    with np.load(path) as worm:
+        traces, times, names = worm["traces"], worm["time_s"], worm["neurons"].tolist()
+    file = pynwb.NWBFile("worm", "x", datetime.datetime(2022, 8, 2, tzinfo=datetime.UTC))
+    series = pynwb.TimeSeries(name="traces", data=traces, unit="ratio", timestamps=times)
+    file.create_processing_module("CalciumActivity", "traces").add(series)
+    source = open_brain(save(file, tmp_path / "worm.nwb"))
+    assert source.ingredients["subject"] == open_brain(f"npz:{path}").ingredients["subject"]
+    assert "z-score" in source.subject["quantity"]
+    file = pynwb.NWBFile("worm", "x", datetime.datetime(2022, 8, 2, tzinfo=datetime.UTC))
+    add_rois(file, traces[:, :3], [names[0], "", names[1], "", names[2]], unit="", timestamps=times)
+    assert units_of(open_brain(save(file, tmp_path / "b.nwb")))["name"].tolist() == names[:3]

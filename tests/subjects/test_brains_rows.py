@@ -192,7 +192,7 @@ def test_binned_spikes_equal_histograms(width: float, generator: np.random.Gener
 
 
 def test_bins_outside_of_observation_are_missing(generator: np.random.Generator) -> None:
-    spans = np.array([[0.0, 5.0], [10.0, 20.0]])
+    spans = np.array([[10.25, 20.0], [0.0, 5.0], [10.0, 10.25]])
     spikes, times = trains(generator, observed=lambda unit: spans if unit else spans[:0])
     traces = Traces((series("units", [spikes], 3),), (Session({"session": "s"}),))
     counts = activity_of(opened(traces, bin=0.5))
@@ -338,6 +338,19 @@ def test_trials_must_exist_and_last(generator: np.random.Generator) -> None:
         opened(traces, "trial")
     assert rows_of(opened(traces, "trial", window=(0, 0.3)))["n_bins"].tolist() == [3, 3]
     assert np.flatnonzero(rows_of(opened(traces))["trial"] >= 0).tolist() == [5, 10]
+
+
+@pytest.mark.parametrize("width", [None, 0.25])
+def test_an_instant_lies_in_one_row(width: float | None, generator: np.random.Generator) -> None:
+    onsets = np.sort(generator.uniform(0, 9.9, 12))
+    instants = make_intervals("events", onsets, onsets, pd.DataFrame({"code": range(12)}))
+    part = Sampled(ArrayValues(generator.normal(size=(100, 2))), SteadyClock(100, 10.0))
+    traces = Traces((series("x", [part], 2),), (Session({"session": "s"}, (instants,)),))
+    rows = rows_of(opened(traces, **({} if width is None else {"bin": width})))
+    expected = np.floor(onsets / (width or 0.1)).astype(int)
+    for row, trial in enumerate(rows["trial"]):
+        here = np.flatnonzero(expected == row)
+        assert trial == (here[-1] if len(here) else -1)
 
 
 def test_a_sampling_rate_is_stated_only_if_it_is_constant() -> None:

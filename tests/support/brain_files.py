@@ -40,3 +40,10 @@ def activity_of(source: Source, site: str | None = None) -> NDArray:
 def units_of(source: Source, site: str | None = None) -> pd.DataFrame:
     """The unit table of a site."""
     return source.units(next(s for s in source.sites if site in (None, s.name)))
+
+
+def read_shard(request: CaptureRequest, number: int) -> tuple[NDArray, pd.DataFrame]:
+    """Open a request anew, as a worker does, and read one shard."""
+    source = open_source(request, None)
+    name = source.sites[0].name
+    return source.activity(number, [name])[name], source.rows(number)

@@ -111,7 +111,7 @@ def _traces(request: CaptureRequest, handle: Any, path: Path) -> Traces:
         )
         for site, array in arrays.items()
     )
-    return Traces(series, (Session({"session": "session"}),), {}, notes, handle.close)
+    return Traces(series, (Session({"session": "session"}),), {}, notes, handle)
 
 
 def _accepted(

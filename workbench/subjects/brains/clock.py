@@ -41,9 +41,12 @@ class Clock(ABC):
     ----------
     n : int
         Number of samples.
+    lead : float
+        Seconds by which what a sample stands for begins before its time: half a bin.
     """
 
     n: int
+    lead: float = 0.0
 
     @abstractmethod
     def seconds(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -87,6 +90,8 @@ class SteadyClock(Clock):
         In Hz.
     start : float
         Time of the first sample in seconds.
+    lead : float
+        See `Clock`.
 
     Examples
     --------
@@ -95,13 +100,13 @@ class SteadyClock(Clock):
     ([0.2, 0.3], [1, 2, 5])
     """
 
-    def __init__(self, n: int, rate: float, start: float = 0.0) -> None:
+    def __init__(self, n: int, rate: float, start: float = 0.0, lead: float = 0.0) -> None:
         if not 0 < rate < np.inf or not np.isfinite(start):
             raise WorkbenchError(
                 f"Found a sampling rate of {rate} Hz from {start} s on; expected a positive rate "
                 "and a finite start: the file's facts about time are damaged."
             )
-        self.n, self.rate, self.start = n, rate, start
+        self.n, self.rate, self.start, self.lead = n, rate, start, lead
 
     def seconds(self, start: int, stop: int) -> NDArray[np.float64]:
         """See `Clock.seconds`."""
@@ -131,6 +136,8 @@ class StampedClock(Clock):
     ----------
     stamps : array-like (time,)
         Seconds, rising; a dataset on disk is read in blocks and never as a whole.
+    name : str
+        Whose times they are, for messages.
 
     Raises
     ------
@@ -144,8 +151,8 @@ class StampedClock(Clock):
     ([1, 1, 3], 0.55)
     """
 
-    def __init__(self, stamps: Any) -> None:
-        self._stamps = stamps
+    def __init__(self, stamps: Any, name: str = "the samples") -> None:
+        self._stamps, self._name = stamps, name
         self.n = len(stamps)
 
     def seconds(self, start: int, stop: int) -> NDArray[np.float64]:
@@ -186,7 +193,7 @@ class StampedClock(Clock):
             stamps = self.seconds(start, min(start + _BLOCK, self.n))
             step = np.diff(np.concatenate([before, stamps]))
             if not np.isfinite(stamps).all() or (step <= 0).any():
-                raise WorkbenchError(_not_rising(start, stamps, step))
+                raise WorkbenchError(_not_rising(self._name, start, stamps, step))
             running.update(stamps.tobytes())
             heads.append(stamps[0])
             steps.append((step.min(initial=np.inf), step.max(initial=0.0), step.sum()))
@@ -198,16 +205,19 @@ class StampedClock(Clock):
         return spacing if self.n > 1 else None, np.array(heads), running.hexdigest()
 
 
-def _not_rising(start: int, stamps: NDArray[np.float64], step: NDArray[np.float64]) -> str:
+def _not_rising(
+    name: str, start: int, stamps: NDArray[np.float64], step: NDArray[np.float64]
+) -> str:
     if not np.isfinite(stamps).all():
         at = start + int(np.flatnonzero(~np.isfinite(stamps))[0])
         return (
-            f"Time stamp {at} is missing or infinite; expected seconds throughout: mend the file."
+            f"Time stamp {at} of {name} is missing or infinite; expected seconds throughout: mend "
+            "the file, or choose other sites."
         )
-    at = start + int(np.flatnonzero(step <= 0)[0])
+    at = max(start - 1, 0) + int(np.flatnonzero(step <= 0)[0])
     return (
-        f"Time stamps do not rise after sample {at}; expected rising seconds: sort the samples, or "
-        "split the file where its clock starts anew."
+        f"Time stamps of {name} do not rise after sample {at}; expected rising seconds: sort the "
+        "samples, split the file where its clock starts anew, or choose other sites."
     )
 
 

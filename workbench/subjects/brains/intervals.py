@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from workbench.subjects.brains.clock import Clock
 
+_OWN = ("trial", "onset", "offset")
 # What the row table uses itself.
 _TAKEN = ("stimulus", "time", "position", "trial", "trial_time", "onset", "offset", "n_bins")
 
@@ -40,7 +41,7 @@ class Intervals:
     @property
     def labels(self) -> list[str]:
         """Names of the labels."""
-        return [str(name) for name in self.table.columns if name not in _TAKEN[3:7]]
+        return [str(name) for name in self.table.columns if name not in _OWN]
 
 
 def make_intervals(name: str, onset: Any, offset: Any, labels: pd.DataFrame) -> Intervals:
@@ -231,7 +232,8 @@ def find_spans(
     Returns
     -------
     Spans
-        An instant without a window is the sample at it, or the last one before.
+        An instant without a window is the sample at it, or the last one before; or the bin that
+        holds it.
     """
     onset = intervals.table["onset"].to_numpy(dtype=np.float64)
     offset = intervals.table["offset"].to_numpy(dtype=np.float64)
@@ -241,8 +243,9 @@ def find_spans(
     first, last = clock.index(onset), clock.index(np.where(instants, onset, offset))
     if instants.any():
         step = clock.spacing.mean if clock.spacing else 0.0
-        inside = (onset >= clock.first) & (onset < clock.last + step) & instants
-        at = clock.index(onset + step * 1e-3) - 1
+        moment = onset + clock.lead
+        inside = (moment >= clock.first) & (moment < clock.last + step) & instants
+        at = clock.index(moment + step * 1e-3) - 1
         first = np.where(instants, np.where(inside, np.maximum(at, 0), 0), first)
         last = np.where(instants, np.where(inside, first + 1, 0), last)
     return Spans(intervals, first, np.maximum(first, last))

@@ -68,10 +68,10 @@ def mat_traces(request: CaptureRequest, name: str) -> Traces:
     request.check_options((*COMMON, *OPTIONS))
     path = existing_file(name, (".mat",))
     with reading(str(path), "a file that MATLAB saved"):
-        leaves, close = read_leaves(path)
+        leaves, file = read_leaves(path)
     usable = {each: leaf for each, leaf in leaves.items() if leaf.dtype.kind in "biufOU"}
     series, notes = read_array_series(request, _together(request, usable), _KEYS)
-    return Traces(_preferred(series), (Session({"session": "session"}),), {}, notes, close)
+    return Traces(_preferred(series), (Session({"session": "session"}),), {}, notes, file)
 
 
 def _together(request: CaptureRequest, leaves: dict[str, Any]) -> dict[str, Any]:

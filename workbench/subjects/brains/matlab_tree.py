@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class CellColumns:
         return found
 
 
-def read_leaves(path: Path) -> tuple[dict[str, Any], Callable[[], None]]:
+def read_leaves(path: Path) -> tuple[dict[str, Any], Any]:
     """Arrays in a MATLAB file.
 
     Parameters
@@ -93,15 +93,16 @@ def read_leaves(path: Path) -> tuple[dict[str, Any], Callable[[], None]]:
         By dotted name, such as ``worm.traces``, or ``worms.0.traces`` for elements of struct and
         cell arrays. Numbers of one or two axes, with MATLAB's axes; texts as arrays of dtype
         object. Cells of equally long rows of numbers are one array of time by cell.
-    close : callable
+    file : object
+        What must stay open while arrays are read.
     """
     with path.open("rb") as handle:
         head = handle.read(_USER_BLOCK + len(_HDF5))
     if head.startswith(_HDF5) or head[_USER_BLOCK:] == _HDF5:
         file = need("h5py").File(path, "r")
         tree = {name: _from_hdf5(file, file[name]) for name in file if name != "#refs#"}
-        return dict(_leaves("", tree)), file.close
-    return dict(_leaves("", _read_v5(path))), lambda: None
+        return dict(_leaves("", tree)), file
+    return dict(_leaves("", _read_v5(path))), None
 
 
 def _read_v5(path: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FIF = (".fif", ".fif.gz")
 _KINDS = {"raw": "raw", "meg": "raw", "epo": "epochs", "ave": "evoked"}
 _BYTES = {"short": 2, "int": 4, "single": 4, "double": 8}
-_ENDS = (*_FIF, ".edf", ".bdf", ".gdf", ".set", ".vhdr", ".cnt")
+_ENDS = (*_FIF, ".edf", ".bdf", ".set", ".vhdr")
 
 
 def open_subject(request: CaptureRequest, name: str, _staging: Path | None) -> Source:

@@ -101,7 +101,7 @@ def raw_traces(raw: Any) -> Traces:
         series.append(_series(raw.info, kind, channels, parts))
     notes: dict[str, Any] = {"segments": len(cuts)} if len(cuts) > 1 else {}
     notes.update(_resampled(raw))
-    return Traces(tuple(series), _same_tables(sessions), _about(raw.info), notes, raw.close)
+    return Traces(tuple(series), _same_tables(sessions), _about(raw.info), notes, raw)
 
 
 def _resampled(raw: Any) -> dict[str, str]:

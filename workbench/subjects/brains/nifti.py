@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workbench.capturing.source import SiteInfo, Source
 
 OPTIONS = ("mask", "atlas", "labels", "repetition_time", "events", "quantity")
-_ENDS = (".nii", ".nii.gz", ".hdr", ".img")
+_ENDS = (".nii", ".nii.gz")
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 _AFFINE_TOLERANCE_MM = 1e-3
 

@@ -69,12 +69,18 @@ def npz_traces(request: CaptureRequest, name: str) -> Traces:
     request.check_options((*COMMON, *OPTIONS))
     path = existing_file(name, (".npz", ".npy"))
     with reading(str(path), "a file that numpy.savez or numpy.save wrote"):
-        arrays = open_arrays(path)
+        arrays, pickled = open_arrays(path)
+    asked = [request.option(name) for name in ("key", "time_key", "names_key")]
+    for each in pickled:
+        if each in asked or not arrays:
+            raise WorkbenchError(_objects(f"{path}:{each}"))
     series, notes = read_array_series(request, arrays, _KEYS)
+    if pickled:
+        notes["pickled_left_out"] = pickled
     return Traces(series, (Session({"session": "session"}),), {}, notes)
 
 
-def open_arrays(path: Path) -> dict[str, NDArray]:
+def open_arrays(path: Path) -> tuple[dict[str, NDArray], list[str]]:
     """Arrays in an ``.npz`` or ``.npy`` file, mapped where they lie uncompressed.
 
     Parameters
@@ -83,22 +89,21 @@ def open_arrays(path: Path) -> dict[str, NDArray]:
 
     Returns
     -------
-    dict of str to ndarray
-
-    Raises
-    ------
-    WorkbenchError
-        If an array holds Python objects, which would have to be unpickled.
+    arrays : dict of str to ndarray
+    pickled : list of str
+        Names of what holds Python objects, and is not opened.
     """
     if path.suffix.lower() == ".npy":
-        return {"traces": open_npy(path)}
+        return {"traces": open_npy(path)}, []
     with zipfile.ZipFile(path) as archive:
         members = [each for each in archive.infolist() if each.filename.endswith(".npy")]
         if not members:
             raise UsageError(f"Found no array in '{path}'; expected a file of numpy.savez.")
-        return {
+        found = {
             each.filename.removesuffix(".npy"): _member(path, archive, each) for each in members
         }
+    arrays = {name: array for name, array in found.items() if array is not None}
+    return arrays, [name for name in found if name not in arrays]
 
 
 def open_npy(path: Path) -> NDArray:
@@ -111,14 +116,24 @@ def open_npy(path: Path) -> NDArray:
     """
     with reading(str(path), "an array that numpy.save wrote"):
         with path.open("rb") as handle:
-            _header(handle, str(path))
+            if _header(handle)[2].hasobject:
+                raise WorkbenchError(_objects(str(path)))
         return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
-def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray:
+def _objects(name: str) -> str:
+    return (
+        f"Found Python objects in '{name}', which would have to be unpickled and could run code; "
+        "expected plain numbers or texts: save it again with numpy.savez and without objects."
+    )
+
+
+def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray | None:
     with archive.open(member) as handle:
-        shape, is_fortran, dtype = _header(handle, f"{path}:{member.filename}")
+        shape, is_fortran, dtype = _header(handle)
         begin = handle.tell()
+        if dtype.hasobject:
+            return None
         if member.compress_type != zipfile.ZIP_STORED or 0 in shape or not shape:
             handle.seek(0)
             return np.lib.format.read_array(handle, allow_pickle=False)
@@ -131,17 +146,8 @@ def _member(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> ND
     return np.memmap(path, dtype, "r", start, shape, order)
 
 
-def _header(handle: Any, name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _header(handle: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(handle)
-    read = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, is_fortran, dtype = read(handle)
-    if dtype.hasobject:
-        raise WorkbenchError(
-            f"Found Python objects in '{name}', which would have to be unpickled and could run "
-            "code; expected plain numbers: save it again with numpy.savez and without objects."
-        )
-    return shape, is_fortran, dtype
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(handle)
+    return np.lib.format.read_array_header_2_0(handle)

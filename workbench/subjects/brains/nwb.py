@@ -81,7 +81,7 @@ def nwb_traces(request: CaptureRequest, name: str) -> Traces:
             + (f" Left out: {left_out}." if left_out else "")
         )
     session = Session({"session": "session"}, tuple(each for each in intervals if len(each.table)))
-    return Traces(tuple(series), (session,), _about(content), notes, handle.close)
+    return Traces(tuple(series), (session,), _about(content), notes, handle)
 
 
 def _all_series(request: CaptureRequest, content: Any) -> tuple[list[Series], dict[str, str]]:
@@ -143,6 +143,8 @@ def _path(each: Any) -> list[str]:
 
 def _sampled(request: CaptureRequest, site: str, series: Any) -> Series:
     data = series.data
+    if 0 in data.shape:
+        raise UsageError(f"Found no sample in '{site}'; expected some: choose other sites.")
     region = _region(series)
     stamps = series.timestamps
     axis = _time_axis(request, site, data.shape, None if stamps is None else len(stamps), region)
@@ -184,7 +186,7 @@ def _time_axis(
 
 def _clock(series: Any, n: int) -> Clock:
     if series.timestamps is not None:
-        return StampedClock(series.timestamps)
+        return StampedClock(series.timestamps, f"'{series.name}'")
     if series.rate is None:
         raise UsageError(f"Found neither time stamps nor a rate for '{series.name}'.")
     return SteadyClock(n, float(series.rate), float(series.starting_time or 0.0))

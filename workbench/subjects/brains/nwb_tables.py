@@ -110,7 +110,8 @@ def with_names(units: pd.DataFrame, region: Any, series: Any) -> pd.DataFrame:
     top = series
     while top.parent is not None:
         top = top.parent
-    for other in top.objects.values():
+    # Their order in the file is not that of the same file opened again.
+    for other in sorted(top.objects.values(), key=lambda each: str(each.name)):
         for name in getattr(other, "colnames", None) or ():
             if name in _LABELS and other is not region.table and len(other) == len(units):
                 labels = [clean_name(each) for each in _column(other, name).tolist()]

@@ -111,7 +111,8 @@ def sample_table(
             columns.update({name: found[name] for name in found if name not in columns})
     if base.labels is not None:
         for name in base.labels.columns:
-            columns[str(name)] = base.labels[name].iloc[first:last].reset_index(drop=True)
+            key = f"{name}_label" if name in columns else str(name)
+            columns[key] = base.labels[name].iloc[first:last].reset_index(drop=True)
     return pd.DataFrame(columns)
 
 

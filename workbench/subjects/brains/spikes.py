@@ -39,11 +39,11 @@ class SpikeTrains:
 
     @cached_property
     def spans(self) -> list[NDArray[np.float64]] | None:
-        """Observed spans of every unit, in order; None where the file does not say."""
+        """Observed spans of every unit; None where the file does not say."""
         if self.observed is None:
             return None
         given = [np.asarray(self.observed(n), dtype=np.float64) for n in range(self.n_units)]
-        return [each.reshape(-1, 2)[np.argsort(each.reshape(-1, 2)[:, 0])] for each in given]
+        return [join_spans(each.reshape(-1, 2)) for each in given]
 
     @property
     def count_dtype(self) -> np.dtype:
@@ -69,6 +69,32 @@ class SpikeTrains:
     def bounds(self) -> NDArray[np.float64]:
         """Bounds of observation of all units."""
         return np.concatenate([np.empty(0), *(span.reshape(-1) for span in self.spans or [])])
+
+
+def join_spans(spans: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spans in order, those that touch or overlap as one.
+
+    Parameters
+    ----------
+    spans : ndarray (spans, 2)
+        Begin and end in seconds.
+
+    Returns
+    -------
+    ndarray (joined, 2)
+
+    Examples
+    --------
+    >>> join_spans(np.array([[5.0, 6.0], [0.0, 1.0], [1.0, 2.0]])).tolist()
+    [[0.0, 2.0], [5.0, 6.0]]
+    """
+    joined: list[list[float]] = []
+    for begin, end in spans[np.argsort(spans[:, 0])].tolist():
+        if joined and begin <= joined[-1][1]:
+            joined[-1][1] = max(joined[-1][1], end)
+        else:
+            joined.append([begin, end])
+    return np.array(joined, dtype=np.float64).reshape(-1, 2)
 
 
 @dataclass(frozen=True)
@@ -97,7 +123,8 @@ class Bins:
     @property
     def clock(self) -> SteadyClock:
         """The middles of the bins, which are the times of their rows."""
-        return SteadyClock(self.n, 1 / self.width, self.start + self.width / 2)
+        half = self.width / 2
+        return SteadyClock(self.n, 1 / self.width, self.start + half, half)
 
     def edges(self, first: int, last: int) -> NDArray[np.float64]:
         """Edges of the bins ``first`` to ``last``, ``(last - first + 1,)`` seconds."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workbench.errors import WorkbenchError
 from workbench.subjects.brains.clock import Clock, time_facts
 from workbench.subjects.brains.intervals import Intervals
 from workbench.subjects.brains.spikes import SpikeTrains
@@ -81,8 +81,11 @@ class Series:
         """The sampling rate or mean spacing, for people."""
         if self.is_spikes:
             return "spike times"
-        facts = time_facts([part.clock for part in self.parts if isinstance(part, Sampled)])
         n = sum(part.values.shape[0] for part in self.parts if isinstance(part, Sampled))
+        try:
+            facts = time_facts([part.clock for part in self.parts if isinstance(part, Sampled)])
+        except WorkbenchError:
+            return f"time stamps that do not rise, {n} samples"
         if "sampling_rate_hz" in facts:
             return f"{facts['sampling_rate_hz']:.6g} Hz, {n} samples"
         if "spacing_seconds" in facts:
@@ -122,12 +125,12 @@ class Traces:
         Facts for people: source, animal, licence.
     notes : dict
         What a reader must know: what was guessed, left out, transposed.
-    close : callable
-        Closes the file.
+    file : object
+        What must stay open as long as values are read.
     """
 
     series: tuple[Series, ...]
     sessions: tuple[Session, ...]
     about: dict[str, Any] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
-    close: Callable[[], None] = lambda: None
+    file: Any = None
