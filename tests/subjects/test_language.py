@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_models import TEXTS, make_model
+from tiny_models import TEXTS
 
 import workbench as wb
 
@@ -33,7 +33,7 @@ def hidden_states(
     return found
 
 
-@pytest.mark.parametrize("batch_tokens", [1, 64, 4096])
+@pytest.mark.parametrize("batch_tokens", [1, 64])
 def test_activity_is_that_of_the_model_alone_however_it_is_batched(
     tiny_model: Path, text_file: Path, tmp_path: Path, batch_tokens: int
 ) -> None:
@@ -276,33 +276,6 @@ def test_same_request_same_bytes(tiny_model: Path, text_file: Path, tmp_path: Pa
     assert len(files) > 5
     for path in files:
         assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
-
-
-def test_identity_changes_with_what_changes_the_numbers(tmp_path: Path, text_file: Path) -> None:
-    make_model(tmp_path / "one", "gpt2", seed=0)
-    make_model(tmp_path / "two", "gpt2", seed=1)
-    make_model(tmp_path / "moved", "gpt2", seed=0)
-    other = tmp_path / "other.txt"
-    other.write_text("something else")
-    base = {"text": text_file, "sites": RESIDUAL}
-    variants = [
-        ("one", base),
-        ("two", base),
-        ("one", {**base, "text": other}),
-        ("one", {**base, "dtype": "float16"}),
-        ("one", {**base, "positions": "last"}),
-        ("one", {**base, "sites": "blocks.0.hook_resid_post"}),
-        ("one", {**base, "context": 16}),
-        ("one", {**base, "max_rows": 5}),
-        ("one", {**base, "model_dtype": "bfloat16"}),
-    ]
-    found = [
-        wb.capture(f"hf:{tmp_path / name}", out=tmp_path / f"rec{i}", **arguments).identity
-        for i, (name, arguments) in enumerate(variants)
-    ]
-    assert len(set(found)) == len(found)
-    moved = wb.capture(f"hf:{tmp_path / 'moved'}", out=tmp_path / "recm", **base)
-    assert moved.identity == found[0]
 
 
 def test_texts_and_token_ids_can_be_given_as_they_are(

@@ -69,7 +69,7 @@ def compare(rec: wb.Recording, outputs: list[Any], names: dict[str, tuple[str, i
             assert np.abs(values[stimulus == number] - expected).max() < 2e-5, site
 
 
-@pytest.mark.parametrize("batch_tokens", [1, 40, 4096])
+@pytest.mark.parametrize("batch_tokens", [1, 4096])
 @pytest.mark.parametrize("family", HIDDEN)
 def test_hidden_states_are_those_of_each_text_alone(
     models: Path, tmp_path: Path, family: str, batch_tokens: int
@@ -141,9 +141,10 @@ def test_a_model_without_its_head_gives_the_same_bytes_in_every_process(
 ) -> None:
     import torch
 
-    first = wb.capture(f"hf:{models / 'bert-headless'}", text=SHORT, out=tmp_path / "a")
+    sites, subject = "blocks.1.hook_*,mlm_head.*", f"hf:{models / 'bert-headless'}"
+    first = wb.capture(subject, text=SHORT, sites=sites, out=tmp_path / "a")
     torch.manual_seed(12345)
-    second = wb.capture(f"hf:{models / 'bert-headless'}", text=SHORT, out=tmp_path / "b")
+    second = wb.capture(subject, text=SHORT, sites=sites, out=tmp_path / "b")
     assert first.identity == second.identity
     for site in first.sites:
         assert np.array_equal(first[site].to_numpy(), second[site].to_numpy(), equal_nan=True)

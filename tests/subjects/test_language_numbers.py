@@ -30,8 +30,10 @@ STRANGE = [
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
-@pytest.mark.parametrize("special", [(), ("bos",), ("eos",), ("bos", "eos")])
-@pytest.mark.parametrize("padding_side", ["left", "right"])
+@pytest.mark.parametrize(
+    ("special", "padding_side"),
+    [((), "left"), (("bos",), "right"), (("eos",), "left"), (("bos", "eos"), "left")],
+)
 def test_no_tokenizer_setting_and_no_batch_mate_changes_a_number(
     tmp_path: Path, family: str, special: tuple[str, ...], padding_side: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tiny_networks import (
 )
 from torch import nn
 
+import workbench as wb
 from workbench.errors import UsageError, WorkbenchError
 
 IMAGES = np.random.default_rng(1).normal(size=(11, 3, 6, 5)).astype(np.float32)
@@ -230,13 +232,15 @@ def test_chance_in_forward_is_refused() -> None:
 class Picky(nn.Module):
     """Fails on one stimulus."""
 
+    limit = 100.0
+
     def __init__(self) -> None:
         super().__init__()
         self.line = nn.Identity()
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Vectors to themselves."""
-        if (values > 100).any():
+        if (values > self.limit).any():
             raise IndexError("too large")
         return self.line(values)
 
@@ -315,3 +319,30 @@ def test_rows_are_limited(network: Convolutional) -> None:
     rows, found = contents(source)
     assert len(rows) == len(found["linear"]) == len(source.stimulus_table()) == 4
     assert source.trial() == 4
+
+
+def test_what_was_committed_stays_when_a_network_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stimuli = VECTORS.copy()
+    stimuli[5] = 1000
+    given: dict[str, Any] = {"stimuli": stimuli, "sites": "line", "shard_rows": 2, "threads": 1}
+    with pytest.raises(WorkbenchError, match=r"IndexError: too large.* committed and stay"):
+        wb.capture(Picky(), out=tmp_path / "rec", **given)
+    half = wb.open(tmp_path / "rec")
+    kept = half["line"].to_numpy()
+    assert len(kept) >= 2
+    np.testing.assert_array_equal(kept, stimuli[: len(kept)])
+    monkeypatch.setattr(Picky, "limit", 1e9)
+    whole = wb.capture(Picky(), out=tmp_path / "rec", **given)
+    np.testing.assert_array_equal(whole["line"].to_numpy(), stimuli)
+
+
+def test_other_processes_give_the_same_bytes(network: Convolutional, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"stimuli": IMAGES, "sites": "conv,linear", "shard_rows": 4}
+    wanted = record(network, IMAGES, sites="conv,linear", shard_rows=4)
+    rec = wb.capture(
+        network, out=tmp_path / "rec", executor="processes", workers=2, threads=1, **given
+    )
+    assert rec["conv"].to_numpy().tobytes() == wanted["conv"].tobytes()
+    assert rec.subject["kind"] == "network"

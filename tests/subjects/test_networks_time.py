@@ -214,6 +214,68 @@ def test_series_of_a_convolution_have_channels_first() -> None:
     assert dims_of(source) == dict.fromkeys(("0", "1", "output"), ("row", "unit", "x"))
 
 
+def test_channels_are_not_taken_for_steps() -> None:
+    # As many channels out as in, and a module called as often as there are channels.
+    class Thrice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.act = nn.Conv1d(3, 3, 3, padding=1), nn.Tanh()
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            for _ in range(3):
+                inputs = self.act(self.conv(inputs))
+            return inputs
+
+    dims = dims_of(source_of(Thrice(), np.random.default_rng(0).normal(size=(5, 3, 20))))
+    assert dims["conv"] == dims["act"] == ("row", "unit", "time", "x")
+    assert dims["output"] == ("row", "unit", "x")
+
+
+def test_a_network_for_one_length_only() -> None:
+    class Flat(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.core, self.out = nn.GRU(3, 4, batch_first=True), nn.Linear(4 * STEPS, 2)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.out(self.core(inputs)[0].flatten(1))
+
+    assert set(record(Flat(), INPUTS)) == {"core", "core:hidden.0"}
+    assert record(Flat(), INPUTS, time="axis")["out"].shape == (6, 2)
+
+
+def test_a_recurrent_layer_over_maps_of_a_convolution() -> None:
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.core = nn.Conv1d(3, 5, 3), nn.GRU(5, 4, batch_first=True)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.core(self.conv(inputs).swapaxes(1, 2))[0]
+
+    dims = dims_of(source_of(Mixed(), np.random.default_rng(0).normal(size=(5, 3, 20))))
+    assert dims["conv"] == ("row", "unit", "x")
+    assert dims["core"] == ("row", "unit", "time")
+
+
+def test_a_layer_of_torch_called_with_one_step_at_a_time() -> None:
+    class Stepped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.core = nn.GRU(3, 4, batch_first=True)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            state, found = None, []
+            for step in inputs.split(1, 1):
+                out, state = self.core(step, state)
+                found.append(out)
+            return torch.cat(found, 1)
+
+    found = record(Stepped(), INPUTS)
+    np.testing.assert_allclose(found["core"], found["output"], atol=1e-6)
+    np.testing.assert_allclose(found["core:hidden.0"], found["output"], atol=1e-6)
+
+
 def test_bidirectional_layers_have_no_states_by_step() -> None:
     found = record(Sequences("GRU", bidirectional=True), INPUTS)
     assert "core:hidden.0" not in found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_networks import contents, dims_of
 from tiny_vision import (
     FAMILIES,
@@ -21,6 +23,7 @@ from tiny_vision import (
 
 from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError
+from workbench.recording.identity import digest
 from workbench.subjects.addresses import list_sites
 
 SQUARE = {**OWN, "size": "32"}
@@ -176,6 +179,44 @@ def test_the_own_preprocessing_of_a_model(tmp_path: Path) -> None:
         np.testing.assert_allclose(found, model(**given).logits, atol=2e-5)
 
 
+def test_identity_of_a_vision_model(tmp_path: Path) -> None:
+    def identity(folder: str, images: Any = None, **given: Any) -> str:
+        return digest(vision_source(tmp_path / folder, images, **given).ingredients)
+
+    settings = {"size": {"height": 32, "width": 48}, "resample": 2}
+    changes: dict[str, Any] = {
+        "first": ({}, settings),
+        "again": ({}, settings),
+        "size": ({"image_size": (40, 48)}, {**settings, "size": {"height": 40, "width": 48}}),
+        "filter": ({}, {**settings, "resample": 3}),
+        "mean": ({}, {**settings, "image_mean": [0.5, 0.5, 0.4]}),
+        "epsilon": ({"layer_norm_eps": 1e-5}, settings),
+    }
+    for folder, (model, processor) in changes.items():
+        make_vision_model(tmp_path / folder, "vit", **model)
+        make_processor(tmp_path / folder, **processor)
+    first = identity("first")
+    assert identity("again") == identity("first", batch=1) == first
+    found = {folder: identity(folder) for folder in changes if folder != "again"}
+    assert len(set(found.values())) == len(found)
+    path = tmp_path / "again" / "config.json"
+    named = {
+        **json.loads(path.read_text()),
+        "_name_or_path": "x",
+        "id2label": dict.fromkeys("0123456"),
+    }
+    path.write_text(json.dumps(named))
+    assert identity("again") == first
+    assert identity("first", **OWN) != first
+    assert identity("first", model_dtype="bfloat16") != first
+    assert identity("first", 255 - pictures()) != first
+    path = tmp_path / "first" / "model.safetensors"
+    state = load_file(path)
+    state["vit.layernorm.bias"][0] += 1
+    save_file(state, path, {"format": "pt"})
+    assert identity("first") != first
+
+
 def test_sites_are_listed_without_images(models: Any) -> None:
     folder, _ = models("dinov2_with_registers")
     request = CaptureRequest(f"hf-vision:{folder}", options=OWN)
@@ -217,8 +258,6 @@ def test_truncated_weights(kept: float, tmp_path: Path) -> None:
 
 
 def test_weights_that_would_be_random_are_refused(tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
-
     make_vision_model(tmp_path, "vit")
     path = tmp_path / "model.safetensors"
     state = load_file(path)

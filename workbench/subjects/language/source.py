@@ -110,7 +110,8 @@ class LanguageSource(Source):
         longest = int(windows.length.max())
         self.sites = tuple(self._spec(site, longest) for site in chosen)
         most = whole_number(request, "shard_tokens", SHARD_TOKENS)
-        self._shards = shard_windows(windows, rows_per_shard(self.sites, most), most)
+        n_rows = rows_per_shard(self.sites, request.shard_rows or most)
+        self._shards = shard_windows(windows, n_rows, most)
         self.plan = tuple(int(windows[part].rows.sum()) for part in self._shards)
         self.notes = {**self._plan.notes, **self._decoder_note()}
         self.subject = self._about()

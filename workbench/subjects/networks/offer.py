@@ -21,8 +21,6 @@ from workbench.subjects.networks.probe import Findings, probe
 if TYPE_CHECKING:
     import torch
 
-TIME_OPTIONS = ("time", "batch_axis", "step_seconds")
-
 
 class Refine(Protocol):
     """A change to what a trial found, such as dividing the tokens of a vision transformer."""
@@ -66,10 +64,11 @@ class Offer:
         self._forward = Forward(network, request.device, time_first=self._axis == 1)
         sample = stimuli.sample()
         steps = self._steps(sample)
-        self._findings: Findings = probe(self._forward, sample, steps)
+        self._has_step_table = stimuli.steps is not None
+        is_sure = self._has_step_table or self._time is not None or self._axis == 1
+        self._findings: Findings = probe(self._forward, sample, steps, is_sure)
         if refine is not None:
             self._findings.layouts = refine(self._findings.layouts)
-        self._has_step_table = stimuli.steps is not None
 
     def _steps(self, sample: Batch) -> int:
         first = next(iter(sample.values()))
@@ -78,6 +77,11 @@ class Offer:
             # Whoever asks for time says that the second axis is it.
             return int(first.shape[1])
         return found
+
+    @property
+    def device(self) -> str:
+        """Where the network computes."""
+        return self._forward.device
 
     @cached_property
     def by_step(self) -> bool:
@@ -90,7 +94,8 @@ class Offer:
             )
         if self._time is not None:
             return self._time == "rows"
-        return self._has_step_table or (self._findings.is_stepped and steps > 0)
+        has_steps = self._findings.is_stepped and bool(self._findings.offered(by_step=True))
+        return self._has_step_table or (has_steps and steps > 0)
 
     @cached_property
     def steps(self) -> NDArray[np.intp] | None:

@@ -70,7 +70,7 @@ class Findings:
         }
 
 
-def probe(forward: Forward, batch: Batch, steps: int) -> Findings:
+def probe(forward: Forward, batch: Batch, steps: int, is_sure: bool = False) -> Findings:
     """Run a network on three stimuli and describe all that its modules give.
 
     Parameters
@@ -79,6 +79,9 @@ def probe(forward: Forward, batch: Batch, steps: int) -> Findings:
     batch : mapping of str to ndarray (3, ...)
     steps : int
         Steps of the inputs, 0 where they are no sequences.
+    is_sure : bool
+        Whether somebody said that these are steps. Otherwise they are if the network can do with
+        one less, or has a recurrent layer with as many.
 
     Returns
     -------
@@ -93,6 +96,8 @@ def probe(forward: Forward, batch: Batch, steps: int) -> Findings:
     _refuse_chance(together, _try(forward, batch))
     alone = [_try(forward, _part(batch, k)) for k in range(_TOGETHER)]
     shorter = _shortened(forward, _part(batch, 0), steps)
+    if not (is_sure or shorter or _has_layer(forward, alone[0], steps)):
+        steps = 0
     trial = _Trial(forward, together, alone, shorter, steps)
     findings = Findings(steps=steps, is_stepped=trial.is_stepped())
     for site in together:
@@ -133,7 +138,8 @@ class _Trial:
             return fault
         calls, axes = self._alone[0][site], self._axes(site)
         is_by_step = self._is_called_by_step(site)
-        if is_by_step:
+        if is_by_step and TIME in axes and calls[0].shape[axes.index(TIME)] == 1:
+            # A layer of torch that is called with one step at a time.
             axes = tuple(SINGLE if name == TIME else name for name in axes)
         return Layout(
             module=self._homes[site],
@@ -252,6 +258,17 @@ def _refuse_chance(first: Seen, again: Seen) -> None:
                 f"The network gives other values at '{site}' when it is shown the same stimuli "
                 "again; expected a network without chance in its forward: fix the seed inside it."
             )
+
+
+def _has_layer(forward: Forward, seen: Seen, steps: int) -> bool:
+    import torch
+
+    layers = {
+        name: 1 if module.batch_first else 0
+        for name, module in forward.modules.items()
+        if isinstance(module, torch.nn.RNNBase)
+    }
+    return any(seen[name][0].shape[axis] == steps for name, axis in layers.items() if name in seen)
 
 
 def _shortened(forward: Forward, batch: Batch, steps: int) -> Seen:

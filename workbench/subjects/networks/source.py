@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from workbench.capturing.request import CaptureRequest
 from workbench.capturing.source import SiteInfo, Source, rows_per_shard
+from workbench.capturing.transfer import Transfer
 from workbench.errors import WorkbenchError
 from workbench.recording.dtypes import narrow, stored_dtype
 from workbench.recording.identity import digest_lines
@@ -217,12 +218,14 @@ class NetworkSource(Source):
             name: np.empty(((last - first) * self._n_steps, *site.shape), stored_dtype(site.dtype))
             for name, site in specs.items()
         }
+        transfer = Transfer(self._offer.device)
         for start in range(first, last, self._batch):
             stop = min(start + self._batch, last)
             part = slice((start - first) * self._n_steps, (stop - first) * self._n_steps)
             seen = self._offer.run(self._stimuli.inputs.read(start, stop), specs)
             for name, values in seen.items():
-                whole[name][part] = stored(values, specs[name])
+                transfer.put(values, _landing(whole[name][part], specs[name]))
+        transfer.finish()
         return whole
 
 
@@ -243,12 +246,20 @@ def sites_offered(offer: Offer) -> list[SiteInfo]:
     ]
 
 
+def _landing(target: NDArray, site: SiteSpec) -> Callable[[torch.Tensor], None]:
+    def land(values: torch.Tensor) -> None:
+        target[:] = stored(values, site)
+
+    return land
+
+
 def stored(values: torch.Tensor, site: SiteSpec) -> NDArray:
     """Bits to store for a tensor.
 
     Parameters
     ----------
     values : Tensor (rows, units, ...)
+        On the host.
     site : SiteSpec
 
     Returns
@@ -264,7 +275,7 @@ def stored(values: torch.Tensor, site: SiteSpec) -> NDArray:
 
     # numpy has no bfloat16; float32 holds its values exactly.
     values = values.float() if values.dtype == torch.bfloat16 else values
-    array = values.cpu().numpy()
+    array = values.numpy()
     bits = narrow(array, site.dtype) if site.dtype != "float16" else _halved(array)
     if site.dtype == "float16" and (np.isinf(bits) & np.isfinite(array)).any():
         raise WorkbenchError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,16 @@ if TYPE_CHECKING:
 
 _TOWERS = {"clip": "CLIP", "siglip": "Siglip"}
 _DTYPES = ("float32", "bfloat16", "float16", "float64")
-_STAMPS = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")
+# What a configuration says of itself, of the dtype on disk, and of the names of classes.
+_STAMPS = (
+    "_name_or_path",
+    "transformers_version",
+    "dtype",
+    "torch_dtype",
+    "architectures",
+    "id2label",
+    "label2id",
+)
 
 
 class VisionModel:
@@ -49,15 +60,23 @@ class VisionModel:
         )
 
     def _loaded(self, load: Any) -> Any:
+        from safetensors import SafetensorError
+
         try:
-            return load(self._where)
+            with _quietly():
+                return load(self._where)
         except UsageError:
             raise
-        except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
-            raise _unloadable(self.name, error) from error
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in ("safetensors", "safetensors_rust"):
-                raise
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            RuntimeError,
+            AttributeError,
+            TypeError,
+            ImportError,
+            SafetensorError,
+        ) as error:
             raise _unloadable(self.name, error) from error
 
     @property
@@ -88,12 +107,26 @@ class VisionModel:
     def ingredients(self) -> dict[str, Any]:
         """All that changes the numbers, apart from the weights."""
         config: Any = self.network.config
-        plain = {key: value for key, value in config.to_dict().items() if key not in _STAMPS}
+        plain = {key: value for key, value in config.to_diff_dict().items() if key not in _STAMPS}
         return {
             "class": type(self.network).__name__,
             "configuration": digest(_plain(plain)),
             "attention": str(getattr(config, "_attn_implementation", "unknown")),
         }
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    # What is left out on purpose, such as the text half of CLIP, is no cause for a warning; what
+    # is missing is an error here.
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _located(name: str) -> str:
