@@ -60,7 +60,7 @@ def test_capture_says_what_is_wrong(
         ((f"hf:{model}", *text), "Found no --out"),
         ((f"hf:{model}", *text, *out, "--positions", "wrd"), "did you mean 'word'?"),
         ((f"hf:{model}", *text, *out, "--dtype", "int8"), "Found dtype 'int8'"),
-        ((f"hf:{model}", *text, *out, "--max-rows", "0"), "expected at least 1"),
+        ((f"hf:{model}", *text, *out, "--max-rows", "0"), "a whole number, at least 1"),
         (
             (f"hf:{model}", *text, *out, "--sites", "blocks.0.hook_resid_pots"),
             "did you mean 'blocks.0.hook_resid_post'",

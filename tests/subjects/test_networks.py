@@ -327,7 +327,7 @@ def test_what_was_committed_stays_when_a_network_fails(
     stimuli = VECTORS.copy()
     stimuli[5] = 1000
     given: dict[str, Any] = {"stimuli": stimuli, "sites": "line", "shard_rows": 2, "threads": 1}
-    with pytest.raises(WorkbenchError, match=r"IndexError: too large.* committed and stay"):
+    with pytest.raises(WorkbenchError, match=r"IndexError: too large.*committed before stays"):
         wb.capture(Picky(), out=tmp_path / "rec", **given)
     half = wb.open(tmp_path / "rec")
     kept = half["line"].to_numpy()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from workbench.capturing.request import CaptureRequest
+from workbench.capturing.request import CaptureRequest, make_request
 from workbench.capturing.source import Source
 from workbench.subjects.addresses import open_source
 
@@ -16,10 +16,9 @@ from workbench.subjects.addresses import open_source
 def open_brain(
     address: str, sites: Any = "*", positions: Any = "all", dtype: str = "auto", **options: Any
 ) -> Source:
-    """Open a subject; ``max_rows`` may be among the options."""
-    most = options.pop("max_rows", None)
-    request = CaptureRequest(
-        address, sites, positions=positions, dtype=dtype, max_rows=most, options=options
+    """Open a subject; ``max_rows`` and ``shard_rows`` may be among the options."""
+    request = make_request(
+        subject=address, sites=sites, positions=positions, dtype=dtype, **options
     )
     return open_source(request, None)
 

@@ -109,7 +109,8 @@ class Analysis(ABC):
         y : array (rows,), optional
             Labels of the rows of an array; they become the column ``label``.
         executor : str
-            ``serial``, ``processes`` or ``ray``: where the sites are worked on. The numbers are the same.
+            ``serial``, ``processes`` or ``ray``: where the sites are worked on. The numbers are
+            the same.
         threads : int, optional
             BLAS threads; all cores by default. Recorded with the result.
         **companions : Recording

@@ -115,7 +115,7 @@ class ShardWorker:
         """
         if not (self.root / commit_path(number)).exists():
             with limited_threads(self._threads):
-                rows, arrays = compute(self.source, number, number)
+                rows, arrays = compute(self.source, number)
                 commit_shard(self.root, self.manifest, number, rows, arrays)
         return number
 

@@ -91,7 +91,7 @@ def _write(source: Source, writer: RecordingWriter, numbers: Sequence[int], prog
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = None
         for number in with_progress(writer, numbers, progress):
-            rows, arrays = compute(source, number, len(writer.committed))
+            rows, arrays = compute(source, number)
             if pending is not None:
                 pending.result()
             pending = pool.submit(writer.commit, number, rows, arrays)
@@ -101,7 +101,7 @@ def _write(source: Source, writer: RecordingWriter, numbers: Sequence[int], prog
 
 
 def compute(
-    source: Source, number: int, n_committed: int, sites: Sequence[str] | None = None
+    source: Source, number: int, sites: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, dict[str, NDArray]]:
     """One shard of a source: its row table and the activity at all of its sites.
 
@@ -109,8 +109,6 @@ def compute(
     ----------
     source : Source
     number : int
-    n_committed : int
-        Shards that are safe, for the message.
     sites : sequence of str, optional
         All by default.
 
@@ -131,8 +129,8 @@ def compute(
     except (*_FAILURES, ValueError, OSError) as error:
         raise WorkbenchError(
             f"The subject failed at shard {number} of {len(source.plan)} "
-            f"({type(error).__name__}: {error}); {n_committed} shards are committed and "
-            "stay: mend the cause and run the same command again to continue."
+            f"({type(error).__name__}: {error}); what was committed before stays: mend the cause "
+            "and run the same command again to continue."
         ) from error
 
 

@@ -89,7 +89,7 @@ class Stream(Recording):
         generator = None if shuffle is None else np.random.default_rng(shuffle)
         held: dict[str, NDArray] = {}
         for numbers in self._together(generator):
-            parts = [compute(self._source, number, 0)[1] for number in numbers]
+            parts = [compute(self._source, number)[1] for number in numbers]
             if held:
                 parts.insert(0, held)
             joined = {site: np.concatenate([part[site] for part in parts]) for site in self.sites}
@@ -162,7 +162,7 @@ class LiveBlock:
     def _values(self) -> NDArray:
         kept = _last_computed.get(self._source)
         if kept is None or kept[:2] != (self._number, self._site.name):
-            found = compute(self._source, self._number, 0, [self._site.name])[1]
+            found = compute(self._source, self._number, [self._site.name])[1]
             kept = (self._number, self._site.name, found[self._site.name])
             _last_computed[self._source] = kept
         return kept[2]

@@ -67,8 +67,8 @@ class CaptureRequest:
             raise UsageError(f"Found dtype '{self.dtype}'; {nearest(self.dtype, DTYPES)}")
         for name in ("max_rows", "batch_tokens", "shard_rows"):
             count = getattr(self, name)
-            if count is not None and count < 1:
-                raise UsageError(f"Found {name} {count}; expected at least 1.")
+            if count is not None and (count < 1 or int(count) != count):
+                raise UsageError(f"Found {name} {count}; expected a whole number, at least 1.")
         given = [name for name in _STIMULI if getattr(self, name) is not None]
         if len(given) > 1:
             raise UsageError(f"Found both {' and '.join(given)}; expected one: leave out the rest.")

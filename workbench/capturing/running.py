@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,9 @@ class Running:
     worker : str, optional
         ``i/n``: compute only the shards of worker ``i`` (from 0) of ``n`` that share a folder.
     threads : int, optional
-        Threads of every worker's arithmetic. All cores by default, whatever the executor, because
-        rounding depends on it; an unfinished recording keeps the number that it was begun with.
+        Threads of every worker's arithmetic. ``OMP_NUM_THREADS`` or all cores by default, whatever
+        the executor, because rounding depends on it; an unfinished recording keeps the number that
+        it was begun with.
     progress : bool
         Show a progress bar on standard error.
 
@@ -85,7 +87,8 @@ class Running:
     @property
     def thread_count(self) -> int:
         """Threads of a capture that begins now."""
-        return self.threads or available_cores()
+        named = os.environ.get("OMP_NUM_THREADS", "")
+        return self.threads or (int(named) if named.isdecimal() else 0) or available_cores()
 
     @property
     def worker_count(self) -> int:

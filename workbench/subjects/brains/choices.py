@@ -12,7 +12,7 @@ from workbench.errors import UsageError
 if TYPE_CHECKING:
     from workbench.capturing.request import CaptureRequest
 
-COMMON = ("bin", "window", "intervals", "shard_rows")
+COMMON = ("bin", "window", "intervals")
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.capturing import source as shards
 from workbench.capturing.request import CaptureRequest
 from workbench.capturing.source import SiteInfo, Source, equal_shards, rows_per_shard
 from workbench.errors import UsageError, WorkbenchError, nearest
@@ -19,7 +18,7 @@ from workbench.recording.dtypes import narrow
 from workbench.recording.identity import digest_lines
 from workbench.recording.manifest import SiteSpec
 from workbench.subjects.brains.base import choose_series, make_bases
-from workbench.subjects.brains.choices import number, whole, window
+from workbench.subjects.brains.choices import number, window
 from workbench.subjects.brains.clock import time_facts
 from workbench.subjects.brains.intervals import Intervals
 from workbench.subjects.brains.rows import plan_rows
@@ -105,8 +104,7 @@ class TraceSource(Source):
             **({} if width is None else {"bin_seconds": width}),
             **({} if span is None else {"window_seconds": list(span)}),
         }
-        most = whole(request, "shard_rows") or shards.SHARD_TOKENS
-        self._size = rows_per_shard(self.sites, most)
+        self._size = rows_per_shard(self.sites, request.shard_rows)
         self.plan = equal_shards(self._n, self._size)
 
     def _site(self, series: Series) -> SiteSpec:
