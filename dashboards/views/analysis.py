@@ -19,9 +19,11 @@ from dashboards.parts import (
     plain,
     provenance,
     result_figures,
+    show_figure,
 )
 from workbench.analysis.base import Analysis
 from workbench.analysis.registry import load_analysis
+from workbench.analysis.result import Result
 from workbench.errors import WorkbenchError
 
 
@@ -72,8 +74,25 @@ def _result(name: str) -> None:
     for paragraph in result.summary().split("\n\n"):
         st.markdown(plain(paragraph))
     result_figures(result, name)
+    _pages(result, name)
     measures(result, name)
     provenance(result)
+
+
+def _pages(result: Result, name: str) -> None:
+    """One thing at a time, such as an atom, for analyses that have a page for each."""
+    plugin: Any = load_analysis(name)
+    if not hasattr(plugin, "pages"):
+        return
+    groups = {group: items for group, items in plugin.pages(result.data).items() if items}
+    if not groups:
+        return
+    st.subheader("One at a time")
+    left, right = st.columns([1, 2])
+    group = left.selectbox("Where", list(groups), key=f"{name}_group")
+    item = right.selectbox("Which", groups[group], key=f"{name}_item_{group}")
+    for title, figure in plugin.page(result.data, group, item).items():
+        show_figure(figure, title, f"{name}_page_{group}_{title}")
 
 
 def _form(name: str, plugin: type[Analysis]) -> None:
