@@ -173,7 +173,7 @@ def test_epochs_of_eeglab(tmp_path: Path, generator: np.random.Generator) -> Non
 
 def test_another_process_reads_the_same(tmp_path: Path, generator: np.random.Generator) -> None:
     make_raw(generator).save(tmp_path / "a_raw.fif", fmt="double", verbose="error")
-    request = CaptureRequest(f"mne:{tmp_path / 'a_raw.fif'}", "eeg", options={"shard_rows": "500"})
+    request = CaptureRequest(f"mne:{tmp_path / 'a_raw.fif'}", "eeg", shard_rows=500)
     here = open_source(request, None)
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         there = pool.submit(read_shard, request, 1).result()

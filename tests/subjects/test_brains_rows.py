@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from brain_files import activity_of, rows_of, units_of
 
-from workbench.capturing.request import CaptureRequest
+from workbench.capturing.request import make_request
 from workbench.errors import UsageError, WorkbenchError
 from workbench.subjects.brains.clock import Clock, StampedClock, SteadyClock, time_facts
 from workbench.subjects.brains.intervals import make_intervals
@@ -47,10 +47,7 @@ def two_runs(generator: np.random.Generator) -> tuple[Traces, list[np.ndarray], 
 
 
 def opened(traces: Traces, positions: Any = "all", sites: Any = "*", **options: Any) -> TraceSource:
-    most = options.pop("max_rows", None)
-    request = CaptureRequest(
-        "npz:memory", sites, positions=positions, max_rows=most, options=options
-    )
+    request = make_request(subject="npz:memory", sites=sites, positions=positions, **options)
     return TraceSource(request, traces)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_models import CONTEXT, TEXTS, make_model, plain_outputs
+from tiny_models import CONTEXT, TEXTS, make_model, make_tokenizer, plain_outputs
 
 import workbench as wb
 from workbench.recording.dtypes import widen
@@ -116,6 +116,25 @@ def test_a_word_of_ten_thousand_characters_and_a_text_beyond_the_context(
         f"hf:{tiny_model}", text=[text], sites=SITE, positions="word", out=tmp_path / "words"
     )
     assert set(words.rows["word"]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("special", [(), ("bos", "eos")])
+def test_a_huge_text_is_tokenized_in_pieces_as_if_it_were_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, special: tuple[str, ...]
+) -> None:
+    from transformers import AutoTokenizer
+
+    from workbench.subjects.language import tokens
+    from workbench.subjects.language.texts import plain
+
+    make_tokenizer(tmp_path, special=special)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    text = plain(" ".join(TEXTS * 5))
+    (whole,) = tokens.tokenize([text], tokenizer)
+    monkeypatch.setattr(tokens, "PIECE_CHARACTERS", 50)
+    (pieces,) = tokens.tokenize([text], tokenizer)
+    assert pieces.ids.tolist() == whole.ids.tolist()
+    assert pieces.words.tolist() == whole.words.tolist()
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
