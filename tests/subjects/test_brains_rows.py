@@ -369,7 +369,7 @@ def test_time_stamps_are_searched_in_blocks(generator: np.random.Generator) -> N
 def test_bfloat16_and_float16_can_be_stored(generator: np.random.Generator) -> None:
     traces, *_ = two_runs(generator)
     for dtype in ("float16", "bfloat16", "float32"):
-        source = TraceSource(CaptureRequest("npz:m", dtype=dtype), traces)
+        source = TraceSource(make_request(subject="npz:m", dtype=dtype), traces)
         assert source.sites[0].dtype == dtype
         assert units_of(source)["missing_fraction"].tolist() == [0, 5 / 120, 0]
 

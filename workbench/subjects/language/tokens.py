@@ -111,11 +111,24 @@ def _in_pieces(text: str, tokenizer: Any) -> tuple[NDArray[np.int32], NDArray[np
         if end < len(text):
             # The space goes to the next piece, where byte-pair tokenizers expect it.
             end = max(text.rfind(" ", start + 1, end), text.rfind("\n", start + 1, end), 0) or end
-        ((piece_ids, piece_offsets),) = _encode([text[start:end]], tokenizer, special=start == 0)
+        ((piece_ids, piece_offsets),) = _encode([text[start:end]], tokenizer, special=False)
         ids.append(piece_ids)
         offsets.append(piece_offsets + start * (piece_offsets[:, 1:] > 0))
         start = end
-    return np.concatenate(ids), np.concatenate(offsets)
+    before, after = _special_tokens(tokenizer)
+    none = [np.zeros((len(each), 2), dtype=np.int64) for each in (before, after)]
+    return np.concatenate([before, *ids, after]), np.concatenate([none[0], *offsets, none[1]])
+
+
+def _special_tokens(tokenizer: Any) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """What the tokenizer puts before and behind a text."""
+    ((plain_ids, _),) = _encode(["a"], tokenizer, special=False)
+    ((framed, _),) = _encode(["a"], tokenizer, special=True)
+    n_more = len(framed) - len(plain_ids)
+    at = next(
+        k for k in range(n_more + 1) if np.array_equal(framed[k : k + len(plain_ids)], plain_ids)
+    )
+    return framed[:at], framed[at + len(plain_ids) :]
 
 
 def _word_of_token(offsets: NDArray[np.int64], text: Text) -> NDArray[np.int32]:
