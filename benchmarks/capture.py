@@ -5,8 +5,8 @@
 Prints a Markdown table. Models: GPT-2-small's shape with random weights, and stories260K if
 WORKBENCH_DATA has it. All variants see the same token ids, batch size, dtype and threads; loading
 the model is not counted, planning, hashing and syncing are. sae-lens records one site a run, so
-three sites are three runs, as its users have it. TransformerLens, nnsight and the loop of forward
-hooks save one file a batch and site, without a table, a hash or fsync.
+three sites are three runs, as its users have it. TransformerLens and the loop of forward hooks
+save one file a batch and site, without a table, a hash or fsync.
 """
 
 from __future__ import annotations
@@ -190,23 +190,6 @@ def run_with_cache(name: str, work: Path, sites: str) -> float:
     return _timed_batches(name, work, one)
 
 
-def nnsight(name: str, work: Path, sites: str) -> float:
-    """nnsight: a trace a batch, its saved values by torch.save."""
-    import torch
-    from nnsight import LanguageModel
-
-    model = LanguageModel(str(work / name), device_map="cpu", dispatch=True)
-    blocks = model.transformer.h if name == "gpt2-small" else model.model.layers
-    layers = layers_of(name, sites)
-
-    def one(batch: torch.Tensor, path: Path) -> None:
-        with model.trace(batch):
-            kept = [blocks[layer].output.save() for layer in layers]
-        torch.save([each[0] if isinstance(each, tuple) else each for each in kept], path)
-
-    return _timed_batches(name, work, one)
-
-
 def hooks(name: str, work: Path, sites: str) -> float:
     """A plain loop: forward hooks on transformers' model and np.save, a file a batch and site."""
     from transformers import AutoModelForCausalLM
@@ -252,7 +235,6 @@ def variant(name: str, work: Path, what: str) -> None:
         "ours": ours,
         "sae_lens": sae_lens,
         "run_with_cache": run_with_cache,
-        "nnsight": nnsight,
         "hooks": hooks,
     }
     finish(functions[kind](name, work, detail))
@@ -268,7 +250,6 @@ VARIANTS = (
     "sae_lens:three",
     "sae_lens:all",
     "run_with_cache:three",
-    "nnsight:three",
     "hooks:three",
 )
 TITLES = {
@@ -279,7 +260,6 @@ TITLES = {
     "ours:all": "workbench capture, residual stream of every layer",
     "sae_lens:all": "sae-lens CacheActivationsRunner, every layer (a run each)",
     "run_with_cache:three": "TransformerLens run_with_cache + torch.save, 3 sites",
-    "nnsight:three": "nnsight trace + torch.save, 3 sites",
     "hooks:three": "forward hooks + np.save, 3 sites",
     "sae_lens:one": "sae-lens CacheActivationsRunner, 1 site",
     "sae_lens:three": "sae-lens CacheActivationsRunner, 3 sites (3 runs)",

@@ -31,7 +31,7 @@ def prepare(work: Path) -> None:
 
 
 def variant(work: Path, what: str) -> None:
-    """One measurement, in this process, after a pass that warms the page cache."""
+    """One measurement, in this process, after one pass that warms the page cache and the memory."""
     folder = work / "rec" / "sites" / "site"
     files = sorted(folder.glob("*.safetensors"))
     recording = wb.open(work / "rec")
@@ -50,7 +50,7 @@ def variant(work: Path, what: str) -> None:
         "shuffled": lambda: batches(0),
         "to_numpy": recording["site"].to_numpy,
     }
-    fromfile()
+    functions[what]()
     finish(timed(functions[what]))
 
 
