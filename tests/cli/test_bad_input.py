@@ -65,7 +65,6 @@ def test_capture_says_what_is_wrong(
             (f"hf:{model}", *text, *out, "--sites", "blocks.0.hook_resid_pots"),
             "did you mean 'blocks.0.hook_resid_post'",
         ),
-        ((f"hf:{model}", *text, *out, "--sites", "blocks.0.attn.hook_pattern"), "(token, unit)"),
     ]
     for arguments, message in cases:
         code, error = run(capsys, "capture", *arguments)
