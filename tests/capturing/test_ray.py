@@ -109,7 +109,9 @@ def test_what_fails_in_an_actor_is_said_as_anywhere(cluster: None, tmp_path: Pat
             executor="ray",
             workers=2,
         )
-    assert wb.open(tmp_path / "rec").n_rows == 15
+    # The other actor may have been at work on another shard when the capture ended.
+    assert wb.open(tmp_path / "rec").n_rows in (5, 10, 15)
+    assert wb.verify(tmp_path / "rec").ok
 
 
 def test_large_arrays_do_not_travel(cluster: None, tmp_path: Path, model: Path) -> None:
