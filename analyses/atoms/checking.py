@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STEPS = 3000
 _DTYPES = ("float32", "bfloat16")
-_FASTEST = 0.004
+_RATE, _FASTEST = 0.004, 0.02
 _BAND = 0.6
 # L0 may end this far from its target, as a share of it.
 _TARGET_TOLERANCE = 0.1
@@ -98,7 +98,7 @@ def settings_of(sae: ThresholdSAE, n_steps: int | None, n_units: int) -> Setting
     dead_after = math.ceil(sae.dead_after / sae.batch_size)
     if n_steps is not None:
         dead_after = min(dead_after, max(10, n_steps // 50))
-    rate = sae.learning_rate or min(_FASTEST, _FASTEST * math.sqrt(128 / sae.n_atoms))
+    rate = sae.learning_rate or min(_FASTEST, _RATE * math.sqrt(128 / sae.n_atoms))
     return Settings(
         n_atoms=int(sae.n_atoms),
         batch_size=int(sae.batch_size),

@@ -55,7 +55,7 @@ class ThresholdSAE(BaseEstimator):
     batch_size : int
         Rows a step.
     learning_rate : float, optional
-        Of Adam. By default ``0.004 * sqrt(128 / n_atoms)``, at most 0.004.
+        Of Adam. By default ``0.004 * sqrt(128 / n_atoms)``, at most 0.02.
     warmup, decay : float
         Shares of training in which the rate rises at the start and falls at the end.
     gradient_clip : float
