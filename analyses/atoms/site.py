@@ -303,7 +303,7 @@ def _fixed(data: Data, sizes: NDArray[np.int64]) -> dict[str, dict[str, Observed
         columns.NEURONS: evaluating.score_neurons(data),
         columns.FEW_NEURONS: evaluating.score_fixed(data, np.eye(units), sizes),
         columns.MEMORISER: evaluating.score_memoriser(data),
-        columns.WHITENED: evaluating.score_fixed(data, whitened_basis(data.inner, "pca"), sizes),
+        columns.WHITENED: evaluating.score_fixed(data, whitened_basis(data.train, "pca"), sizes),
     }
     return {name: pooled([scores]) for name, scores in found.items()}
 
