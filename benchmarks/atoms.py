@@ -117,7 +117,7 @@ def models(options: argparse.Namespace) -> None:
             recording = wb.capture(
                 address, sites=list(sites), max_rows=options.rows, out=f"{folder}/r", **stimuli
             )
-            plugin = Atoms(max_rows=options.rows, n_steps=options.steps, n_nulls=2)
+            plugin = Atoms(max_rows=options.rows, n_steps=options.steps)
             result = plugin.fit(recording, threads=options.threads).result_
             for site in sites:
                 at = result.data.sel(site=site)

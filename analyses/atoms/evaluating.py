@@ -207,7 +207,11 @@ def single_row_share(fired: NDArray[np.int64]) -> float:
 
 
 def score_fixed(
-    data: Data, dictionary: NDArray, sizes: NDArray[np.int64], redraw: bool = True
+    data: Data,
+    dictionary: NDArray,
+    sizes: NDArray[np.int64],
+    redraw: bool = True,
+    inner: AtomicInnerProduct | None = None,
 ) -> Scores:
     """Statistics of a dictionary that was not learned, with as many active atoms in every row.
 
@@ -218,6 +222,8 @@ def score_fixed(
     sizes : ndarray (held out,) of int
         Active atoms of every held-out row.
     redraw : bool
+    inner : AtomicInnerProduct, optional
+        By which coherence is measured, if not by that of the data.
 
     Returns
     -------
@@ -232,7 +238,7 @@ def score_fixed(
             columns.L0.name: float(sizes.mean()),
         }
     )
-    _add_coherence(scores, coherence(dictionary, data.inner), sizes)
+    _add_coherence(scores, coherence(dictionary, inner or data.inner), sizes)
     if redraw and len(data.counts):
         scores.redrawn[columns.HELD_OUT.name] = data.redrawn_r2(made)
     return scores

@@ -51,11 +51,12 @@ class ThresholdSAE(BaseEstimator):
         Atoms at the start: rows of the data or random; ``whitened`` takes rows of the data and
         the encoder of the atomic inner product.
     n_steps, epochs : int, optional
-        Length of training: steps, or passes over the rows. 3000 steps by default.
+        Length of training: steps, or passes over the rows. 5000 steps by default.
     batch_size : int
         Rows a step.
     learning_rate : float, optional
-        Of Adam. By default ``0.004 * sqrt(128 / n_atoms)``, at most 0.02.
+        Of Adam. By default ``0.0025 * sqrt(128 / n_atoms)``, more in runs shorter than 3000 steps
+        and less in longer ones, at most 0.02.
     warmup, decay : float
         Shares of training in which the rate rises at the start and falls at the end.
     gradient_clip : float

@@ -15,6 +15,7 @@ from analyses.atoms import columns, evaluating
 from analyses.atoms.coherences import Coherence, coherence
 from analyses.atoms.comparing import Observed
 from analyses.atoms.evaluating import Data, Scores, at_l0, averaged, pooled
+from analyses.atoms.metric import AtomicInnerProduct
 from analyses.atoms.nulls import gaussian_like, random_dictionary, whitened_basis
 from analyses.atoms.reading import Observations, SiteLeftOutError, Source, observe
 from analyses.atoms.recoveries import recovery
@@ -27,7 +28,6 @@ from analyses.atoms.tops import Tops, find_tops, nearest_atoms
 from analyses.atoms.windows import threshold_window
 
 if TYPE_CHECKING:
-    from analyses.atoms.metric import AtomicInnerProduct
     from analyses.atoms.sae import ThresholdSAE
 
 LEAST_ROWS = 10
@@ -299,11 +299,14 @@ def _remembered(job: SiteJob, data: Data, sizes: NDArray[np.int64]) -> dict[str,
 
 def _fixed(data: Data, sizes: NDArray[np.int64]) -> dict[str, dict[str, Observed]]:
     units = data.train.shape[1]
+    # About the mean, where the first axes keep the most variance: the strongest such null.
+    centred = AtomicInnerProduct(center=True).fit(data.train)
+    principal = whitened_basis(centred, "pca")
     found: dict[str, Scores] = {
         columns.NEURONS: evaluating.score_neurons(data),
         columns.FEW_NEURONS: evaluating.score_fixed(data, np.eye(units), sizes),
         columns.MEMORISER: evaluating.score_memoriser(data),
-        columns.WHITENED: evaluating.score_fixed(data, whitened_basis(data.train, "pca"), sizes),
+        columns.WHITENED: evaluating.score_fixed(data, principal, sizes, inner=centred),
     }
     return {name: pooled([scores]) for name, scores in found.items()}
 

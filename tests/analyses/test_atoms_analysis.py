@@ -16,7 +16,7 @@ QUICK = {
     "target_l0": 2.0,
     "n_steps": 60,
     "batch_size": 128,
-    "n_nulls": 2,
+    "n_nulls": 3,
     "n_bootstrap": 19,
     "logits": False,
 }
@@ -254,7 +254,7 @@ def test_constant_activity_is_refused():
     ("parameters", "message"),
     [
         ({"n_seeds": 0}, "Found n_seeds=0; expected a whole number of at least 1"),
-        ({"n_nulls": 1}, "Found n_nulls=1; expected a whole number of at least 2"),
+        ({"n_nulls": 2}, "Found n_nulls=2; expected a whole number of at least 3"),
         ({"test_fraction": 1.0}, "Found test_fraction=1.0; expected a share between 0 and 1"),
         ({"target_l0": 0.0}, "Found target_l0=0.0; expected more than 0"),
         ({"target_l0": 99.0}, "Found target_l0=99.0 for 24 atoms at site 'layer'"),

@@ -19,7 +19,7 @@ QUICK = {
     "target_l0": 2.0,
     "n_steps": 60,
     "batch_size": 128,
-    "n_nulls": 2,
+    "n_nulls": 3,
     "n_bootstrap": 19,
     "logits": False,
 }
