@@ -56,7 +56,8 @@ class Atoms(Analysis):
     n_seeds : int
         Dictionaries learned from the same rows, to see how far atoms are reproducible.
     n_nulls : int
-        Sets of normal data, and of random dictionaries; of fewer than three nothing can be said.
+        Sets of normal data; three times as many dictionaries of random directions, and of training
+        rows, are drawn. Of fewer than three nothing can be said.
     n_steps : int
         Batches to learn from.
     epochs : int, optional
