@@ -154,7 +154,7 @@ def selection(options: argparse.Namespace) -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             recording = wb.capture(
-                address, sites=[sites[1]], max_rows=60_000, out=f"{folder}/r", **stimuli
+                address, sites=[sites[1]], max_rows=400_000, out=f"{folder}/r", **stimuli
             )
             X = recording[sites[1]].to_numpy().astype(np.float32)
             stimulus = recording.rows["stimulus"].to_numpy()
