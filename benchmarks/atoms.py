@@ -117,7 +117,9 @@ def models(options: argparse.Namespace) -> None:
             recording = wb.capture(
                 address, sites=list(sites), max_rows=options.rows, out=f"{folder}/r", **stimuli
             )
-            plugin = Atoms(max_rows=options.rows, n_steps=options.steps)
+            plugin = Atoms(
+                max_rows=options.rows, n_steps=options.steps, expansion=options.expansion
+            )
             result = plugin.fit(recording, threads=options.threads).result_
             for site in sites:
                 at = result.data.sel(site=site)
@@ -227,6 +229,7 @@ def main() -> None:
     parser.add_argument("part", choices=tuple(parts))
     parser.add_argument("--rows", type=int, default=250_000)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--expansion", type=float, default=4.0, help="atoms a unit, of models")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--model", default="all")
     options = parser.parse_args()

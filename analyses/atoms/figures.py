@@ -157,7 +157,12 @@ def _table_of(at: xr.Dataset) -> go.Table:
     rows = [name for name in DICTIONARIES if np.isfinite(at["value"].sel(dictionary=name)).any()]
     columns = [[_number(at, row, column) for row in rows] for column in _TABLE]
     return go.Table(
-        header={"values": ["dictionary", *_TABLE], "align": "left", "fill_color": "#e8eef4"},
+        header={
+            "values": ["dictionary", *_TABLE],
+            "align": "left",
+            "font": {"size": 10},
+            "fill_color": "#e8eef4",
+        },
         cells={"values": [rows, *columns], "align": "left", "height": 30},
         columnwidth=[2.2, *([1.3] * len(_TABLE))],
     )
