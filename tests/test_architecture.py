@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,8 +53,10 @@ def test_the_method_of_an_analysis_imports_no_plugin_and_no_figures() -> None:
         if path.name in ("analysis.py", "__init__.py"):
             continue
         assert ".analysis import" not in text or "workbench.analysis" in text
-        if path.name != "figures.py":
-            assert "figures import" not in text, f"{path}: the arrow goes from method to figures"
+        # A scan is asked for by hand and shows itself.
+        if not path.name.startswith("figures") and path.name != "scan.py":
+            found = re.search(r"figures\w* import", text)
+            assert not found, f"{path}: the arrow goes from method to figures"
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda p: p.relative_to(ROOT).as_posix())

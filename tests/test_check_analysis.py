@@ -258,7 +258,7 @@ class HasNothingToSay(Shift):
         (DrawsNothing, "figures are made from data on disk", "no figure"),
         (DrawsOnItsData, "figures are made from data on disk", "changes the data"),
         (DrawsSomethingElse, "figures are made from data on disk", "'Shift' is a dict"),
-        (HasNothingToSay, "the summary says something", "says ''"),
+        (HasNothingToSay, "the summary says something", "summed up as ''"),
     ],
 )
 def test_broken_plugins_are_caught(plugin, check, said):

@@ -76,9 +76,7 @@ def _outcome(
         said = error if isinstance(error, AssertionError) else repr(error)
         raise AssertionError(f"{name}: {said}") from error
     if name in expected:
-        raise AssertionError(
-            f"{name}: declared as an expected failure but passes; remove it there."
-        )
+        raise AssertionError(f"{name}: declared as an expected failure but passes; remove it.")
     return "passed"
 
 
@@ -345,6 +343,8 @@ def _check_figures(subject: _Subject) -> None:
     before = data.copy(deep=True)
     figures = subject.kind.figures(data)
     _require(bool(figures), "there is no figure.")
+    for group, items in subject.kind.pages(data).items():
+        figures |= subject.kind.page(data, group, items[0]) if items else {}
     for title, figure in figures.items():
         _require(bool(title.strip()), "a figure has no title.")
         _require(isinstance(figure, go.Figure), f"'{title}' is a {type(figure).__name__}.")
@@ -355,7 +355,7 @@ def _check_figures(subject: _Subject) -> None:
 def _check_summary(subject: _Subject) -> None:
     for kind in ("planted", "noise"):
         text = subject.run(subject.example(kind)).summary()
-        _require(len(text.split()) >= 5, f"the summary of the {kind} example says '{text}'.")
+        _require(len(text.split()) >= 5, f"the {kind} example is summed up as '{text}'.")
 
 
 def _reopened(result: Result, folder: str) -> Result:

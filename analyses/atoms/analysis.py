@@ -56,7 +56,8 @@ class Atoms(Analysis):
     n_seeds : int
         Dictionaries learned from the same rows, to see how far atoms are reproducible.
     n_nulls : int
-        Sets of normal data, and of random dictionaries.
+        Sets of normal data; three times as many dictionaries of random directions, and of training
+        rows, are drawn. Of fewer than three nothing can be said.
     n_steps : int
         Batches to learn from.
     epochs : int, optional
@@ -222,7 +223,7 @@ class Atoms(Analysis):
         return atom_page(data, group, int(item.partition(":")[0].removeprefix("atom ")))
 
     def _check_parameters(self) -> None:
-        least = {"n_seeds": 1, "n_nulls": 2, "n_steps": 1, "batch_size": 1, "max_rows": 40}
+        least = {"n_seeds": 1, "n_nulls": 3, "n_steps": 1, "batch_size": 1, "max_rows": 40}
         for name, smallest in {**least, "n_bootstrap": 19, "n_atoms": 2, "epochs": 1}.items():
             value = getattr(self, name)
             if name in ("n_atoms", "epochs") and value is None:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from analyses.atoms.sae import ThresholdSAE
     from analyses.atoms.training import Settings, Trainer
 
-DEFAULT_STEPS = 3000
+DEFAULT_STEPS = 5000
 _DTYPES = ("float32", "bfloat16")
-_RATE, _FASTEST = 0.004, 0.02
+_RATE, _FASTEST = 0.0025, 0.02
+# Short runs need larger steps; in long ones the same steps let atoms drift and die.
+_USUAL_STEPS, _MOST_FASTER, _MOST_SLOWER = 3000, 1.6, 0.5
 _BAND = 0.6
 # L0 may end this far from its target, as a share of it.
 _TARGET_TOLERANCE = 0.1
@@ -98,7 +100,7 @@ def settings_of(sae: ThresholdSAE, n_steps: int | None, n_units: int) -> Setting
     dead_after = math.ceil(sae.dead_after / sae.batch_size)
     if n_steps is not None:
         dead_after = min(dead_after, max(10, n_steps // 50))
-    rate = sae.learning_rate or min(_FASTEST, _RATE * math.sqrt(128 / sae.n_atoms))
+    rate = sae.learning_rate or _rate(sae.n_atoms, n_steps)
     return Settings(
         n_atoms=int(sae.n_atoms),
         batch_size=int(sae.batch_size),
@@ -119,6 +121,12 @@ def settings_of(sae: ThresholdSAE, n_steps: int | None, n_units: int) -> Setting
         dtype=sae.dtype,
         n_steps=n_steps,
     )
+
+
+def _rate(n_atoms: int, n_steps: int | None) -> float:
+    length = 1.0 if n_steps is None else math.sqrt(_USUAL_STEPS / n_steps)
+    scaled = min(_MOST_FASTER, max(_MOST_SLOWER, length)) * math.sqrt(128 / n_atoms)
+    return min(_FASTEST, _RATE * scaled)
 
 
 def _bandwidth(sae: ThresholdSAE, n_units: int) -> float:

@@ -14,6 +14,7 @@ from analyses.atoms import columns
 from analyses.atoms.coherences import Coherence, coherence
 from analyses.atoms.comparing import Observed
 from analyses.atoms.evaluation import explained_variance
+from analyses.atoms.memorisers import nearest_rows
 from analyses.atoms.metric import AtomicInnerProduct
 from analyses.atoms.projections import projection_codes
 from analyses.atoms.stabilities import crossing, stability
@@ -206,7 +207,11 @@ def single_row_share(fired: NDArray[np.int64]) -> float:
 
 
 def score_fixed(
-    data: Data, dictionary: NDArray, sizes: NDArray[np.int64], redraw: bool = True
+    data: Data,
+    dictionary: NDArray,
+    sizes: NDArray[np.int64],
+    redraw: bool = True,
+    inner: AtomicInnerProduct | None = None,
 ) -> Scores:
     """Statistics of a dictionary that was not learned, with as many active atoms in every row.
 
@@ -217,6 +222,8 @@ def score_fixed(
     sizes : ndarray (held out,) of int
         Active atoms of every held-out row.
     redraw : bool
+    inner : AtomicInnerProduct, optional
+        By which coherence is measured, if not by that of the data.
 
     Returns
     -------
@@ -231,7 +238,7 @@ def score_fixed(
             columns.L0.name: float(sizes.mean()),
         }
     )
-    _add_coherence(scores, coherence(dictionary, data.inner), sizes)
+    _add_coherence(scores, coherence(dictionary, inner or data.inner), sizes)
     if redraw and len(data.counts):
         scores.redrawn[columns.HELD_OUT.name] = data.redrawn_r2(made)
     return scores
@@ -264,33 +271,6 @@ def score_memoriser(data: Data) -> Scores:
     if len(data.counts):
         scores.redrawn[columns.HELD_OUT.name] = data.redrawn_r2(made)
     return scores
-
-
-def nearest_rows(known: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """For every row the nearest one that is known.
-
-    Parameters
-    ----------
-    known : ndarray (known, units)
-    rows : ndarray (rows, units)
-
-    Returns
-    -------
-    ndarray (rows, units)
-
-    Examples
-    --------
-    >>> nearest_rows(np.array([[0.0], [10.0]]), np.array([[1.0], [9.0]])).ravel().tolist()
-    [0.0, 10.0]
-    """
-    centre = known.mean(axis=0)
-    shifted = known - centre
-    lengths = np.square(shifted).sum(axis=1)
-    found = np.empty_like(rows)
-    for start in range(0, len(rows), 512):
-        block = rows[start : start + 512] - centre
-        found[start : start + 512] = known[np.argmin(lengths - 2 * block @ shifted.T, axis=1)]
-    return found
 
 
 def _add_coherence(scores: Scores, found: Coherence, sizes: NDArray[np.int64]) -> None:

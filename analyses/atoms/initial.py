@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 INITS = ("data", "random", "whitened")
 # Ridge of the second moment, as a share of its mean eigenvalue.
 _RIDGE = 1e-3
+# Rows from which the size of codes is told.
+_SCALED = 4096
 
 
 def initial_parameters(
@@ -57,7 +59,22 @@ def initial_parameters(
         threshold=torch.zeros(n_atoms),
     )
     parameters.threshold = fitting_thresholds(encoder, centred, firing)
+    _scale_codes(parameters, centred[:_SCALED])
     return parameters
+
+
+def _scale_codes(parameters: Parameters, centred: torch.Tensor) -> None:
+    """Scale codes so that the sum of atoms has the size of the rows (rows, units), in place.
+
+    Atoms that resemble each other fire together and would add up to far more.
+    """
+    sums = centred @ parameters.encoder.t()
+    made = (sums * (sums >= parameters.threshold)) @ parameters.decoder
+    size = float(made.square().sum())
+    factor = float((made * centred).sum()) / size if size > 0 else 1.0
+    if 0 < factor < 1:
+        parameters.encoder.mul_(factor)
+        parameters.threshold.mul_(factor)
 
 
 def whitened_encoder(decoder: torch.Tensor, centred: torch.Tensor) -> torch.Tensor:

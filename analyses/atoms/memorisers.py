@@ -68,9 +68,6 @@ def nearest_neighbour_r2(train: ArrayLike, held_out: Rows) -> float:
     0.9375
     """
     known = _checked(train)
-    mean = known.mean(axis=0)
-    known = known - mean
-    squares = np.einsum("ij,ij->i", known, known)
     score = VarianceExplained()
     for block in row_blocks(held_out, _BLOCK):
         if block.shape[1] != known.shape[1]:
@@ -78,9 +75,35 @@ def nearest_neighbour_r2(train: ArrayLike, held_out: Rows) -> float:
                 f"Found held-out rows of {block.shape[1]} units and training rows of "
                 f"{known.shape[1]}; expected the same units."
             )
-        distances = squares - 2 * ((block - mean) @ known.T)
-        score.add(block, known[distances.argmin(axis=1)] + mean)
+        score.add(block, nearest_rows(known, block))
     return score.value
+
+
+def nearest_rows(known: NDArray, rows: NDArray) -> NDArray:
+    """For every row the nearest one that is known.
+
+    Parameters
+    ----------
+    known : ndarray (known, units)
+    rows : ndarray (rows, units)
+
+    Returns
+    -------
+    ndarray (rows, units)
+
+    Examples
+    --------
+    >>> nearest_rows(np.array([[0.0], [10.0]]), np.array([[1.0], [9.0]])).ravel().tolist()
+    [0.0, 10.0]
+    """
+    centre = known.mean(axis=0)
+    shifted = known - centre
+    lengths = np.einsum("ij,ij->i", shifted, shifted)
+    chosen = [
+        np.argmin(lengths - 2 * (rows[start : start + _BLOCK] - centre) @ shifted.T, axis=1)
+        for start in range(0, len(rows), _BLOCK)
+    ]
+    return np.asarray(known[np.concatenate(chosen)])
 
 
 def threshold_memoriser(

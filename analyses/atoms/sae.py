@@ -51,11 +51,12 @@ class ThresholdSAE(BaseEstimator):
         Atoms at the start: rows of the data or random; ``whitened`` takes rows of the data and
         the encoder of the atomic inner product.
     n_steps, epochs : int, optional
-        Length of training: steps, or passes over the rows. 3000 steps by default.
+        Length of training: steps, or passes over the rows. 5000 steps by default.
     batch_size : int
         Rows a step.
     learning_rate : float, optional
-        Of Adam. By default ``0.004 * sqrt(128 / n_atoms)``, at most 0.02.
+        Of Adam. By default ``0.0025 * sqrt(128 / n_atoms)``, more in runs shorter than 3000 steps
+        and less in longer ones, at most 0.02.
     warmup, decay : float
         Shares of training in which the rate rises at the start and falls at the end.
     gradient_clip : float
@@ -74,6 +75,14 @@ class ThresholdSAE(BaseEstimator):
         ``auto`` takes a CUDA device where there is one.
     dtype : {"float32", "bfloat16"}
         Of the encoder's product in training. Weights, and thresholds above all, stay float32.
+    debias : bool
+        Whether codes are those of least squares on the atoms that fire; they may then be negative.
+        The encoder's own carry what other atoms add.
+    revisions : int
+        How often `transform` revises the choice of atoms: values are fitted by least squares, what
+        is left goes through the encoder once more, and atoms that now reach their threshold are
+        kept. Two or three help where atoms are many for the units; no autoencoder in one pass can
+        tell so many apart. Not with `topk`. Learning does not depend on either.
 
     Attributes
     ----------
@@ -125,6 +134,8 @@ class ThresholdSAE(BaseEstimator):
         seed: int = 0,
         device: str = "auto",
         dtype: str = "float32",
+        debias: bool = False,
+        revisions: int = 0,
     ) -> None:
         self.n_atoms = n_atoms
         self.target_l0 = target_l0
@@ -146,6 +157,8 @@ class ThresholdSAE(BaseEstimator):
         self.seed = seed
         self.device = device
         self.dtype = dtype
+        self.debias = debias
+        self.revisions = revisions
 
     def fit(
         self,
@@ -221,21 +234,17 @@ class ThresholdSAE(BaseEstimator):
         learn_once(self, X)
         return self
 
-    def transform(self, X: Any, debias: bool = False, revisions: int = 0) -> sparse.csr_matrix:
+    def transform(
+        self, X: Any, debias: bool | None = None, revisions: int | None = None
+    ) -> sparse.csr_matrix:
         """Sparse codes of rows.
 
         Parameters
         ----------
         X : array (rows, units), ``recording[site]``, or iterable of arrays (rows, units)
             Read in blocks; only codes that are not zero are kept.
-        debias : bool
-            Whether the values are those of least squares on the atoms that fire; they may then be
-            negative. The encoder's own carry what other atoms add.
-        revisions : int
-            How often the choice of atoms is revised: values are fitted by least squares, what is
-            left goes through the encoder once more, and atoms that now reach their threshold are
-            kept. Two or three help where atoms are many for the units; no autoencoder in one pass
-            can tell so many apart. Not with `topk`.
+        debias, revisions : bool and int, optional
+            In place of those that the autoencoder was made with.
 
         Returns
         -------
@@ -250,6 +259,8 @@ class ThresholdSAE(BaseEstimator):
         """
         self._check_learned()
         check_same(self, X)
+        debias = self.debias if debias is None else debias
+        revisions = self.revisions if revisions is None else revisions
         if revisions and self.activation == "topk":
             raise UsageError(
                 "Found revisions with activation 'topk'; expected thresholds: leave 0."

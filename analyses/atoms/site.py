@@ -15,6 +15,7 @@ from analyses.atoms import columns, evaluating
 from analyses.atoms.coherences import Coherence, coherence
 from analyses.atoms.comparing import Observed
 from analyses.atoms.evaluating import Data, Scores, at_l0, averaged, pooled
+from analyses.atoms.metric import AtomicInnerProduct
 from analyses.atoms.nulls import gaussian_like, random_dictionary, whitened_basis
 from analyses.atoms.reading import Observations, SiteLeftOutError, Source, observe
 from analyses.atoms.recoveries import recovery
@@ -27,10 +28,11 @@ from analyses.atoms.tops import Tops, find_tops, nearest_atoms
 from analyses.atoms.windows import threshold_window
 
 if TYPE_CHECKING:
-    from analyses.atoms.metric import AtomicInnerProduct
     from analyses.atoms.sae import ThresholdSAE
 
 LEAST_ROWS = 10
+# Dictionaries that are not learned cost little, so that more of them are drawn.
+_CHEAP = 3
 _COSINE_BINS = 128
 WINDOW_SHARES = (1.0, 0.9)
 WINDOW_PARTS = ("epsilon", "K", "delta_min", "delta_max", "low", "high", "feasible")
@@ -275,7 +277,7 @@ def _random(
     units = data.train.shape[1]
     drawn = [
         random_dictionary(job.n_atoms, units, job.seed + 1000 * draw, data.inner.covariance_)
-        for draw in range(1, job.n_nulls + 2)
+        for draw in range(1, _CHEAP * job.n_nulls + 2)
     ]
     parts = [evaluating.score_fixed(data, each, sizes, redraw=False) for each in drawn[1:]]
     if job.n_seeds > 1:
@@ -290,7 +292,7 @@ def _remembered(job: SiteJob, data: Data, sizes: NDArray[np.int64]) -> dict[str,
     centred = data.train - data.train.mean(axis=0)
     usable = np.flatnonzero(np.square(centred).sum(axis=1) > 0)
     parts = []
-    for draw in range(1, job.n_nulls + 1):
+    for draw in range(1, _CHEAP * job.n_nulls + 1):
         generator = np.random.default_rng([job.seed, 19, draw])
         chosen = generator.permutation(usable)[: job.n_atoms]
         parts.append(evaluating.score_fixed(data, centred[chosen], sizes, redraw=False))
@@ -299,11 +301,14 @@ def _remembered(job: SiteJob, data: Data, sizes: NDArray[np.int64]) -> dict[str,
 
 def _fixed(data: Data, sizes: NDArray[np.int64]) -> dict[str, dict[str, Observed]]:
     units = data.train.shape[1]
+    # About the mean, where the first axes keep the most variance: the strongest such null.
+    centred = AtomicInnerProduct(center=True).fit(data.train)
+    principal = whitened_basis(centred, "pca")
     found: dict[str, Scores] = {
         columns.NEURONS: evaluating.score_neurons(data),
         columns.FEW_NEURONS: evaluating.score_fixed(data, np.eye(units), sizes),
         columns.MEMORISER: evaluating.score_memoriser(data),
-        columns.WHITENED: evaluating.score_fixed(data, whitened_basis(data.inner, "pca"), sizes),
+        columns.WHITENED: evaluating.score_fixed(data, principal, sizes, inner=centred),
     }
     return {name: pooled([scores]) for name, scores in found.items()}
 

@@ -75,7 +75,7 @@ def _verdict(data: xr.Dataset) -> str:
         else "Held-out R2 does not beat its strongest null"
     )
     rest = f"; not better than {', '.join(named)}" if named else ""
-    return f"{head}{rest}: by this test the dictionary is not more than its nulls there."
+    return f"{head}{rest}: that the dictionary is more than its nulls is not shown there."
 
 
 def _lost_to(at: xr.Dataset, name: str) -> int:

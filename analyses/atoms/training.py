@@ -26,8 +26,6 @@ _PULL = 2.0
 _ADAM = ("exp_avg", "exp_avg_sq", "step")
 _WARMUP_WITHOUT_END = 100
 _HISTORY_BLOCK = 1024
-# Thresholds have to follow atoms that change; slower ones let atoms die (found on planted ones).
-_THRESHOLD_RATE = 3.0
 
 
 @dataclass(frozen=True)
@@ -99,10 +97,11 @@ class Trainer:
         self.settings, self.parameters, self.scale = settings, parameters, scale
         self.frame = frame
         n_atoms, device = settings.n_atoms, parameters.encoder.device
-        *weights, thresholds = parameters.named().values()
-        groups = [{"params": weights}, {"params": [thresholds]}]
         self.optimizer = torch.optim.Adam(
-            groups, lr=settings.learning_rate, betas=(0.9, 0.999), fused=True
+            list(parameters.named().values()),
+            lr=settings.learning_rate,
+            betas=(0.9, 0.999),
+            fused=True,
         )
         self.step_number = 0
         start = settings.l0_coefficient or float(parameters.threshold.square().mean()) or 1e-3
@@ -199,8 +198,7 @@ class Trainer:
         factor = (self.settings.gradient_clip / (length + 1e-6)).clamp(max=1.0)
         for name, weight in self.parameters.named().items():
             weight.grad = given[name].mul_(factor)
-        weights, thresholds = self.optimizer.param_groups
-        weights["lr"], thresholds["lr"] = rate, rate * _THRESHOLD_RATE
+        self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         decoder.div_(decoder.norm(dim=1, keepdim=True).clamp_min_(1e-12))
@@ -219,7 +217,8 @@ class Trainer:
                 # Around the value at which thresholds would rest; what is noisy is averaged.
                 self.balance.lerp_(result.balance, 1 / _AVERAGED)
                 pull = self.parameters.threshold.square().mean() * excess
-                self.coefficient.copy_(self.balance + _PULL * pull).clamp_min_(0.0)
+                # Below zero it rewards atoms that fire: errors alone would let too few do so.
+                self.coefficient.copy_(self.balance + _PULL * pull)
             else:
                 # Short runs have to steer faster.
                 gain = min(0.05, max(0.01, 30 / settings.n_steps)) if settings.n_steps else 0.01
@@ -259,8 +258,10 @@ class Trainer:
             parameters.threshold.copy_(held)
         for weight in parameters.named().values():
             if len(weight) == settings.n_atoms and weight is not parameters.decoder_bias:
-                for name in ("exp_avg", "exp_avg_sq"):
-                    self.optimizer.state[weight][name][chosen] = 0.0
+                state = self.optimizer.state[weight]
+                state["exp_avg"][chosen] = 0.0
+                # From zero, the first steps of Adam would be several times too long.
+                state["exp_avg_sq"][chosen] = state["exp_avg_sq"].mean(0)
         self.silent[chosen] = 0
 
     @property

@@ -81,9 +81,7 @@ def _result(name: str) -> None:
 
 def _pages(result: Result, name: str) -> None:
     """One thing at a time, such as an atom, for analyses that have a page for each."""
-    plugin: Any = load_analysis(name)
-    if not hasattr(plugin, "pages"):
-        return
+    plugin = load_analysis(name)
     groups = {group: items for group, items in plugin.pages(result.data).items() if items}
     if not groups:
         return

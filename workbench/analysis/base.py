@@ -86,6 +86,19 @@ class Analysis(ABC):
     def summarize(data: xr.Dataset, measures: tuple[Measure, ...]) -> str:
         """Say in a few sentences what a reader can act on."""
 
+    @staticmethod
+    def pages(data: xr.Dataset) -> dict[str, list[str]]:  # noqa: ARG004 - part of the contract
+        """Name what has a page of its own, such as an atom: items by group; nothing by default.
+
+        A dashboard shows one page at a time. The most telling items come first.
+        """
+        return {}
+
+    @staticmethod
+    def page(data: xr.Dataset, group: str, item: str) -> dict[str, go.Figure]:
+        """Draw the page of one item that `pages` names: figures by title."""
+        raise NotImplementedError
+
     @classmethod
     @abstractmethod
     def example(cls, kind: Literal["planted", "noise"], seed: int) -> Example:

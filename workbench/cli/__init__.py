@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import click
 
@@ -35,6 +38,7 @@ for command in (demo, capture, analyze, report, dashboard, list_, verify, run):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with a code that means something."""
+    warnings.showwarning = _show_warning
     try:
         cli.main(args=arguments, standalone_mode=False)
     except click.ClickException as error:
@@ -46,3 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted; what was committed stays.", err=True)
         sys.exit(INTERRUPTED)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    _warn_once(str(message))
+
+
+@cache
+def _warn_once(message: str) -> None:
+    click.echo(f"Warning: {message}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def parse_parameters(plugin: type[Analysis], arguments: Sequence[str]) -> dict[s
     Returns
     -------
     dict
-        Values of the type that the parameter's default has.
+        Values of the type that the parameter's default has, or its annotation where that is None.
 
     Raises
     ------
@@ -97,8 +98,16 @@ def parse_parameters(plugin: type[Analysis], arguments: Sequence[str]) -> dict[s
             if not rest:
                 raise UsageError(f"Found no value after '--{flag}'; expected one.")
             value = rest.pop(0)
-        values[name] = _convert(flag, value, known[name])
+        given = known[name] if known[name] is not None else _sample(plugin, name)
+        values[name] = _convert(flag, value, given)
     return values
+
+
+def _sample(plugin: type[Analysis], name: str) -> Any:
+    """A value of the type that an optional parameter is annotated with."""
+    parameter = inspect.signature(plugin.__init__).parameters.get(name)
+    words = str(parameter.annotation).split(" | ") if parameter else []
+    return next((sample for sample in (False, 0, 0.0) if type(sample).__name__ in words), None)
 
 
 def _convert(flag: str, value: str, default: Any) -> Any:
