@@ -25,7 +25,7 @@ SUBJECTS = {
     "suite2p:FOLDER": "calcium imaging as suite2p leaves it",
     "caiman:FILE": "calcium imaging as CaImAn leaves it, in HDF5",
     "demo:language": "a small GPT-2 trained on English; @initial, @middle, @final",
-    "demo:vision": "a small convolutional network trained on digits; @initial, @middle, @final",
+    "demo:vision": "a small convolutional network trained on scenes; @initial, @middle, @final",
     "demo:rnn": "a recurrent network trained on a decision task; @initial, @middle, @final",
     "demo:brain": "resting-state fMRI of 31 regions of a human brain",
     "demo:brain-spikes": "auditory spikes of a grasshopper with their stimulus",

@@ -1,0 +1,383 @@
+"""What units can be removed from: torch networks with inputs and targets, and language models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import torch
+
+    from workbench.subjects.language.loading import Network
+
+Metric = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
+Edit = Callable[["torch.Tensor"], "torch.Tensor"]
+_TOKENS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A score in parts: one an example (a text, an image), to be drawn anew.
+
+    Attributes
+    ----------
+    values : ndarray (examples,)
+        Summed over what an example holds.
+    weights : ndarray (examples,)
+        How much it holds: 1, or the predicted tokens of a text.
+    """
+
+    values: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        """Score over all examples."""
+        return float(self.values.sum() / self.weights.sum())
+
+
+class Target(Protocol):
+    """Something that scores while the activity of sites is edited."""
+
+    def scores(self, edits: Mapping[str, Edit]) -> Scores:
+        """Scores with edits by site; an edit takes and gives activity (rows, units)."""
+
+    def moments(self, site: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and mean magnitude of every unit of a site, (units,) each."""
+
+
+def correct(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """1 where the largest output is the target's, 0 elsewhere: (examples,)."""
+    return (outputs.argmax(dim=1) == targets).double()
+
+
+def cross_entropy(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of every example in nats: (examples,)."""
+    import torch
+
+    return torch.nn.functional.cross_entropy(outputs, targets, reduction="none").double()
+
+
+METRICS: dict[str, Metric] = {"accuracy": correct, "loss": cross_entropy}
+
+
+class NetworkTarget:
+    """A torch network with inputs and targets.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    inputs : array or Tensor (examples, ...)
+    targets : array or Tensor (examples,)
+    metric : str or callable
+        ``accuracy``, ``loss``, or a function of outputs and targets that gives one score an
+        example.
+    batch_size : int
+
+    Raises
+    ------
+    UsageError
+        If inputs and targets are missing or of different lengths, or there is no such metric.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        inputs: Any,
+        targets: Any,
+        metric: str | Metric = "accuracy",
+        batch_size: int = 256,
+    ) -> None:
+        import torch
+
+        if inputs is None or targets is None or len(inputs) != len(targets) or len(inputs) < 2:
+            found = "none" if inputs is None or targets is None else f"{len(inputs)}/{len(targets)}"
+            raise UsageError(
+                f"Found inputs and targets of lengths {found}; expected equally many, at least "
+                "two: pass inputs= and targets=."
+            )
+        self._network, self._batch = network, batch_size
+        self._metric = _metric(metric)
+        self._inputs = torch.as_tensor(inputs)
+        self._targets = torch.as_tensor(targets)
+
+    def scores(self, edits: Mapping[str, Edit]) -> Scores:
+        """See `Target`."""
+        import torch
+
+        parts = []
+        with _evaluating(self._network), _edited(self._network, edits), torch.inference_mode():
+            for inputs, targets in self._batches():
+                parts.append(self._metric(self._network(inputs), targets).double().cpu())
+        values = torch.cat(parts).numpy()
+        if values.shape != (len(self._inputs),):
+            raise UsageError(
+                f"Found a metric of shape {values.shape} for {len(self._inputs)} examples; "
+                "expected one number an example."
+            )
+        return Scores(values, np.ones(len(values)))
+
+    def moments(self, site: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See `Target`."""
+        watch = Watch()
+        self.scores({site: watch})
+        return watch.moments()
+
+    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        parameter = next(self._network.parameters(), None)
+        device = "cpu" if parameter is None else parameter.device
+        for start in range(0, len(self._inputs), self._batch):
+            part = slice(start, start + self._batch)
+            yield self._inputs[part].to(device), self._targets[part].to(device)
+
+
+class LanguageTarget:
+    """A causal language model with texts; scores are those of its next tokens.
+
+    Parameters
+    ----------
+    subject : str
+        ``hf:NAME_OR_FOLDER`` or ``demo:language``.
+    texts : sequence of str, or path
+    metric : {"loss", "accuracy"}
+        Cross-entropy in nats a token, or the share of next tokens that come first.
+    device : str
+
+    Raises
+    ------
+    UsageError
+        If the subject predicts no next token, or there are fewer than two texts.
+    """
+
+    def __init__(
+        self, subject: str, texts: Sequence[str] | str | Path, metric: str = "loss",
+        device: str = "auto",
+    ) -> None:  # fmt: skip
+        from workbench.subjects.language.loading import (
+            load_network,
+            load_tokenizer,
+            resolve_device,
+            without_bridge,
+        )
+        from workbench.subjects.language.probing import is_faithful
+
+        name = model_name(subject)
+        network = load_network(name, resolve_device(device), "float32")
+        if not is_faithful(network):
+            network = without_bridge(network.plain, network.missing)
+        plain: Any = network.plain
+        if "Masked" in type(plain).__name__ or not plain.get_output_embeddings():
+            raise UsageError(
+                f"Found '{subject}' ({type(plain).__name__}), which predicts no next token; "
+                "expected a causal language model."
+            )
+        if metric not in METRICS:
+            raise UsageError(f"Found no metric '{metric}'; {nearest(str(metric), METRICS)}")
+        self._network: Network = network
+        self._metric = METRICS[metric]
+        self._windows, self._n_texts = _windows(texts, load_tokenizer(name), network.context)
+
+    def scores(self, edits: Mapping[str, Edit]) -> Scores:
+        """See `Target`."""
+        import torch
+
+        from workbench.subjects.language.passing import pass_through
+
+        values, weights = np.zeros(self._n_texts), np.zeros(self._n_texts)
+        for numbers, ids in self._batches():
+            with self._hooked(edits, ids):
+                logits = pass_through(self._network.watched, ids, None)
+            assert logits is not None  # noqa: S101 - nothing ends this pass early
+            with torch.inference_mode():
+                flat = logits[:, :-1].flatten(0, 1).float()
+                each = self._metric(flat, ids[:, 1:].flatten()).view(len(ids), -1)
+            np.add.at(values, numbers, each.sum(1).cpu().numpy())
+            np.add.at(weights, numbers, ids.shape[1] - 1)
+        return Scores(values, weights)
+
+    def moments(self, site: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See `Target`."""
+        watch = Watch()
+        self.scores({site: watch})
+        return watch.moments()
+
+    def _batches(self) -> Iterator[tuple[list[int], torch.Tensor]]:
+        """Windows of equal length together, so that nothing is padded."""
+        import torch
+
+        by_length: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
+        for number, window in self._windows:
+            by_length.setdefault(len(window), []).append((number, window))
+        for length, group in sorted(by_length.items()):
+            size = max(1, _TOKENS_AT_ONCE // length)
+            for start in range(0, len(group), size):
+                part = group[start : start + size]
+                ids = torch.from_numpy(np.stack([window for _, window in part]))
+                yield [number for number, _ in part], ids.to(self._network.device)
+
+    @contextmanager
+    def _hooked(self, edits: Mapping[str, Edit], ids: torch.Tensor) -> Iterator[None]:
+        from workbench.subjects.language.points import first_output
+
+        def hook_of(site: str, edit: Edit) -> Callable[[Any, Any, Any], Any]:
+            def hook(_module: Any, inputs: Any, output: Any) -> Any:
+                value = first_output(inputs, output)
+                if not hasattr(value, "numel") or value.numel() % ids.numel() or value.ndim < 2:
+                    raise UsageError(
+                        f"The activity at '{site}' is not one row a token; expected such a site, "
+                        "as the residual stream or the units of an MLP."
+                    )
+                made = edit(value.reshape(ids.numel(), -1)).reshape(value.shape)
+                return made if hasattr(output, "numel") else (made, *tuple(output)[1:])
+
+            return hook
+
+        points = self._network.points
+        modules = {site: points[_known(site, points)].module for site in edits}
+        handles = [
+            modules[site].register_forward_hook(hook_of(site, edit)) for site, edit in edits.items()
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+class Watch:
+    """An edit that changes nothing and sums what it sees."""
+
+    def __init__(self) -> None:
+        self._sums: list[torch.Tensor] = []
+        self._n = 0
+
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        """Note rows (rows, units)."""
+        found = [rows.double().sum(0), rows.double().abs().sum(0)]
+        self._sums = [a + b for a, b in zip(found, self._sums, strict=True)] if self._n else found
+        self._n += len(rows)
+        return rows
+
+    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and mean magnitude (units,)."""
+        mean, size = (each.cpu().numpy() / self._n for each in self._sums)
+        return mean, size
+
+
+@contextmanager
+def _evaluating(network: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode for a while; every module gets its own mode back."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
+def _edited(network: torch.nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
+    modules = dict(network.named_modules())
+
+    def hook_of(site: str, edit: Edit) -> Callable[[Any, Any, Any], Any]:
+        def hook(_module: Any, _inputs: Any, output: Any) -> Any:
+            if not hasattr(output, "ndim") or output.ndim < 2:
+                raise UsageError(
+                    f"The module '{site}' gives no activity of shape (examples, units, ...); "
+                    "expected another site, such as a layer."
+                )
+            axis = unit_axis(output.ndim)
+            rows = output.movedim(axis, -1)
+            made = edit(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape)
+            return made.movedim(-1, axis)
+
+        return hook
+
+    places = {site: modules[_known(site, modules)] for site in edits}
+    handles = [
+        places[site].register_forward_hook(hook_of(site, edit)) for site, edit in edits.items()
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def unit_axis(n_axes: int) -> int:
+    """Which axis of a layer's output holds its units.
+
+    Examples
+    --------
+    >>> unit_axis(4), unit_axis(3), unit_axis(2)
+    (1, 2, 1)
+    """
+    # (examples, tokens, units) of transformers; maps and vectors have units behind the examples.
+    return 2 if n_axes == 3 else 1
+
+
+def model_name(subject: str) -> str:
+    """Folder or hub name of a language model's address.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    from workbench.demo.language import folder
+
+    scheme, _, name = subject.partition(":")
+    demo, _, checkpoint = name.partition("@")
+    if (scheme, demo) == ("demo", "language"):
+        return str(folder(checkpoint or "final"))
+    if scheme != "hf" or not name:
+        raise UsageError(
+            f"Found subject '{subject}'; expected a torch network, 'demo:vision', "
+            "'hf:NAME_OR_FOLDER' or 'demo:language'."
+        )
+    return name
+
+
+def _windows(
+    texts: Sequence[str] | str | Path, tokenizer: Any, context: int
+) -> tuple[list[tuple[int, NDArray[np.int64]]], int]:
+    """Token ids (tokens,) with the number of their text; each window at least two tokens long."""
+    from workbench.subjects.language.texts import open_texts
+    from workbench.subjects.language.tokens import tokenize
+
+    given = open_texts(Path(texts) if isinstance(texts, (str, Path)) else texts)
+    windows, kept = [], 0
+    for text in tokenize(given, tokenizer):
+        ids = text.ids.astype(np.int64)
+        pieces = [ids[start : start + context] for start in range(0, len(ids), context)]
+        pieces = [piece for piece in pieces if len(piece) > 1]
+        windows += [(kept, piece) for piece in pieces]
+        kept += bool(pieces)
+    if kept < 2:
+        raise UsageError(f"Found {kept} texts of two tokens or more; expected at least two texts.")
+    return windows, kept
+
+
+def _metric(metric: str | Metric) -> Metric:
+    if callable(metric):
+        return metric
+    if metric not in METRICS:
+        raise UsageError(f"Found no metric '{metric}'; {nearest(str(metric), METRICS)}")
+    return METRICS[metric]
+
+
+def _known(site: str, sites: Mapping[str, Any]) -> str:
+    if not site or site not in sites:
+        raise UsageError(
+            f"Found no site '{site}' in the subject; {nearest(site, [s for s in sites if s])}"
+        )
+    return site
