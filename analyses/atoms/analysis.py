@@ -251,8 +251,8 @@ class Atoms(Analysis):
         return sites
 
     def _job(self, recording: Recording, site: str, split: Split) -> SiteJob:
-        from analyses.atoms.reading import Source
         from analyses.atoms.site import SiteJob
+        from workbench.analysis.site_rows import SiteRows
 
         units = recording[site].shape[1]
         n_atoms = int(self.n_atoms or max(2, round(self.expansion * units)))
@@ -268,7 +268,7 @@ class Atoms(Analysis):
             **length,
         }
         return SiteJob(
-            Source.of(recording, site, split.rows),
+            SiteRows.of(recording, site, split.rows),
             split,
             n_atoms,
             learning,

@@ -1,10 +1,8 @@
-"""What all figures of atoms share: colours, names, titles and lists to choose from."""
+"""What all figures of atoms share: colours, and which sites are shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +17,9 @@ from analyses.atoms.columns import (
     REMEMBERED,
     WHITENED,
 )
+from workbench.analysis.drawing import names_of
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     import xarray as xr
 
 # Okabe and Ito's colours without their yellow, each with a symbol and a dash of its own.
@@ -36,54 +34,6 @@ LOOKS = {
     NEURONS: ("#000000", "star", "dot"),
 }
 MOST_SITES = 8
-_LONGEST = 28
-
-
-def style(figure: go.Figure, title: str, subtitle: str, height: int = 560) -> None:
-    """Title, subtitle, fonts and margins."""
-    figure.update_layout(
-        title={
-            "text": title,
-            "subtitle": {"text": subtitle},
-            "x": 0.02,
-            "xanchor": "left",
-            "y": 1,
-            "yanchor": "top",
-            "pad": {"t": 45},
-        },
-        template="plotly_white",
-        font={"size": 13},
-        margin={"l": 80, "r": 40, "t": 150, "b": 80},
-        height=height,
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
-    )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
-
-
-def names_of(data: xr.Dataset, coordinate: str) -> list[str]:
-    """Texts of a coordinate; those read from disk have a type that plotly does not know."""
-    return [str(value) for value in data[coordinate].values]
-
-
-def short_names(names: Sequence[str]) -> list[str]:
-    """Names without the parts between dots that all share, if they stay different.
-
-    Examples
-    --------
-    >>> short_names(["blocks.0.hook_resid_post", "blocks.1.hook_resid_post"])
-    ['0', '1']
-    """
-    parts = [name.split(".") for name in names]
-    first = _n_shared(parts)
-    last = _n_shared([part[first:][::-1] for part in parts])
-    short = [".".join(part[first : len(part) - last]) for part in parts]
-    cut = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in short]
-    return cut if all(cut) and len(set(cut)) == len(cut) else list(names)
-
-
-def _n_shared(parts: list[list[str]]) -> int:
-    return len(list(takewhile(lambda words: len(set(words)) == 1, zip(*parts, strict=False))))
 
 
 def shown_sites(data: xr.Dataset) -> list[str]:
@@ -92,21 +42,3 @@ def shown_sites(data: xr.Dataset) -> list[str]:
     best = best_site(data)
     spread = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_SITES)).astype(int))
     return [best, *(names[n] for n in spread if names[n] != best)][:MOST_SITES]
-
-
-def choice(figure: go.Figure, labels: Sequence[str], owners: Sequence[int]) -> None:
-    """A list to choose from: each label shows the traces that it owns, the first one at first."""
-    for trace, owner in zip(figure.data, owners, strict=True):
-        trace.visible = owner == 0
-    if len(labels) < 2:
-        return
-    buttons: list[dict[str, Any]] = [
-        {
-            "label": label,
-            "method": "restyle",
-            "args": ["visible", [owner == number for owner in owners]],
-        }
-        for number, label in enumerate(labels)
-    ]
-    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-    figure.update_layout(updatemenus=[{"buttons": buttons, "showactive": True, **place}])

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.atoms.columns import ATOMS, DICTIONARIES, NEURONS
-from analyses.atoms.drawing import LOOKS, choice, names_of, short_names, shown_sites, style
+from analyses.atoms.drawing import LOOKS, shown_sites
 from analyses.atoms.figures_atoms import atom_overview, atom_pages
+from workbench.analysis.drawing import choice, names_of, short_names, style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

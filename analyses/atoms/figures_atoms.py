@@ -9,7 +9,8 @@ import numpy as np
 
 from analyses.atoms.arrays import best_site
 from analyses.atoms.columns import ATOMS
-from analyses.atoms.drawing import LOOKS, choice, names_of, style
+from analyses.atoms.drawing import LOOKS
+from workbench.analysis.drawing import choice, names_of, style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from analyses.atoms.drawing import style
+from workbench.analysis.drawing import style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analysis.site_rows import SiteRows
 from workbench.errors import UsageError, WorkbenchError
-from workbench.recording.recording import Recording, open_recording
 
 # Neighbouring places of an image are much alike: some of them say as much as all.
 MOST_PLACES = 8
@@ -17,42 +16,6 @@ MOST_PLACES = 8
 
 class SiteLeftOutError(UsageError):
     """Nothing can be learned or tested at a site; others may do."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the activity at a site is read: a recording on disk, or the sampled rows themselves.
-
-    Attributes
-    ----------
-    site : str
-    rows : ndarray (sampled,) of int
-        Row numbers.
-    path : Path, optional
-        Folder of the recording.
-    values : ndarray (sampled, units, ...), optional
-        Rows of a recording in memory.
-    """
-
-    site: str
-    rows: NDArray[np.int64]
-    path: Path | None = None
-    values: NDArray | None = None
-
-    @classmethod
-    def of(cls, recording: Recording, site: str, rows: NDArray[np.int64]) -> Source:
-        """Source of some rows of a recording."""
-        if recording.path is not None:
-            return cls(site, rows, path=recording.path)
-        return cls(site, rows, values=recording[site].to_numpy(rows))
-
-    def read(self, which: NDArray[np.int64] | None = None) -> NDArray:
-        """Activity (rows, units, ...) of all sampled rows, or of some by their place among them."""
-        if self.path is not None:
-            rows = self.rows if which is None else self.rows[which]
-            return open_recording(self.path)[self.site].to_numpy(rows)
-        assert self.values is not None  # noqa: S101 - `of` sets one of the two
-        return self.values if which is None else self.values[which]
 
 
 @dataclass(frozen=True)
@@ -76,12 +39,12 @@ class Observations:
     space: tuple[int, ...]
 
 
-def observe(source: Source, max_rows: int, seed: int) -> Observations:
+def observe(source: SiteRows, max_rows: int, seed: int) -> Observations:
     """Read a site, at `MOST_PLACES` places a row at most where it has axes of space.
 
     Parameters
     ----------
-    source : Source
+    source : SiteRows
     max_rows : int
         Fewer places are taken where rows times places would be more than this.
     seed : int
@@ -118,7 +81,7 @@ def _places(n_rows: int, n_places: int, each: int, seed: int) -> NDArray[np.int6
     return np.array(drawn, dtype=np.int64)
 
 
-def _check(activity: NDArray[np.float32], source: Source) -> None:
+def _check(activity: NDArray[np.float32], source: SiteRows) -> None:
     finite: NDArray[np.bool_] = np.asarray(np.isfinite(activity).all(axis=1))
     if not finite.all():
         raise WorkbenchError(

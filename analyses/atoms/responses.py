@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.atoms.reading import Observations, Source
+from analyses.atoms.reading import Observations
+from workbench.analysis.site_rows import SiteRows
 
 if TYPE_CHECKING:
     from analyses.atoms.sae import ThresholdSAE
@@ -20,14 +21,14 @@ _IMAGES_AT_ONCE = 32
 
 
 def response_maps(
-    sae: ThresholdSAE, source: Source, observed: Observations, tops: Tops
+    sae: ThresholdSAE, source: SiteRows, observed: Observations, tops: Tops
 ) -> NDArray[np.float32] | None:
     """Maps of the strongest images of every atom.
 
     Parameters
     ----------
     sae : ThresholdSAE
-    source : Source
+    source : SiteRows
     observed : Observations
     tops : Tops
 

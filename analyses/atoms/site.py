@@ -17,7 +17,7 @@ from analyses.atoms.comparing import Observed
 from analyses.atoms.evaluating import Data, Scores, at_l0, averaged, pooled
 from analyses.atoms.metric import AtomicInnerProduct
 from analyses.atoms.nulls import gaussian_like, random_dictionary, whitened_basis
-from analyses.atoms.reading import Observations, SiteLeftOutError, Source, observe
+from analyses.atoms.reading import Observations, SiteLeftOutError, observe
 from analyses.atoms.recoveries import recovery
 from analyses.atoms.repeats import repeated
 from analyses.atoms.responses import response_maps
@@ -26,6 +26,7 @@ from analyses.atoms.stabilities import stability
 from analyses.atoms.supports import support_sizes
 from analyses.atoms.tops import Tops, find_tops, nearest_atoms
 from analyses.atoms.windows import threshold_window
+from workbench.analysis.site_rows import SiteRows
 
 if TYPE_CHECKING:
     from analyses.atoms.sae import ThresholdSAE
@@ -44,7 +45,7 @@ class SiteJob:
 
     Attributes
     ----------
-    source : Source
+    source : SiteRows
     split : Split
     n_atoms : int
     learning : dict
@@ -54,7 +55,7 @@ class SiteJob:
         Whether the same input gives the same row, so that a repeated row is no test.
     """
 
-    source: Source
+    source: SiteRows
     split: Split
     n_atoms: int
     learning: dict[str, Any]

@@ -28,6 +28,7 @@ _HOMES = {
     "Label": "analyses.neuron_labels.types",
     "LabelMapSimulator": "analyses.neuron_labels.simulators",
     "LabelSimulator": "analyses.neuron_labels.simulators_rows",
+    "labels_in": "analyses.neuron_labels.arrays",
     "LanguageModel": "analyses.neuron_labels.tokens",
     "load_milan": "analyses.neuron_labels.milan_layout",
     "NeuronLabels": "analyses.neuron_labels.analysis",

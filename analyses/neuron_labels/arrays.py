@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analyses.neuron_labels.contexts import Contexts
 from analyses.neuron_labels.labelling import MOST_KEPT, SiteLabels
 from analyses.neuron_labels.scoring import HEADLINE, METRICS
+from analyses.neuron_labels.types import Label
 from workbench.statistics.correction import benjamini_hochberg
 
 if TYPE_CHECKING:
@@ -189,3 +190,29 @@ def _means(found: Sequence[SiteLabels]) -> dict[str, Any]:
         "mean_p_corrected": (("site", "metric"), corrected),
         "headline": ("metric", np.array(tested)),
     }
+
+
+def labels_in(data: xr.Dataset, site: str) -> list[Label]:
+    """Labels of a site in a result of `NeuronLabels`, as `audit` takes them.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+    site : str
+
+    Returns
+    -------
+    list of Label
+    """
+    at = data.sel(site=site)
+    return [
+        Label(
+            int(at["number"][place]),
+            site,
+            str(at["label"].values[place]),
+            float(at["pearson"][place]),
+            p_value=float(at["p"][place]),
+            abstains=bool(at["abstains"][place]),
+        )
+        for place in np.flatnonzero(at["number"].values >= 0)
+    ]

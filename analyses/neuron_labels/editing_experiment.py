@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyses.neuron_labels.ablation import Ablation, Mode
-from analyses.neuron_labels.analysis import NeuronLabels
 from analyses.neuron_labels.applications import Audit, edit
+from analyses.neuron_labels.arrays import labels_in
 from analyses.neuron_labels.shortcuts import SITE, activity_at, stamped_scenes, train_network
 from analyses.neuron_labels.types import Label
 from workbench.demo.scene_words import DIGIT, DIGITS
@@ -19,10 +19,10 @@ from workbench.recording.arrays import from_arrays
 from workbench.recording.recording import Recording
 
 if TYPE_CHECKING:
-    import xarray as xr
     from torch import nn
 
     from analyses.neuron_labels.shortcuts import Stamped
+    from workbench.analysis.base import Analysis
 
 QUERY = (DIGIT, *DIGITS)
 ADVERSARIAL, STAMPED, CLEAN = "random stamps", "right stamps", "no stamps"
@@ -64,8 +64,8 @@ class Experiment:
 
 def run_experiment(
     seed: int,
+    plugin: Analysis,
     *,
-    backend: str = "segments",
     n_train: int = 3000,
     n_label: int = 1200,
     n_test: int = 1000,
@@ -76,17 +76,17 @@ def run_experiment(
     tolerance: float | None = 0.005,
     mode: Mode = "zero",
     n_controls: int = 40,
-    **parameters: Any,
 ) -> Experiment:
     """Train on stamped scenes, label the last layer, delete what is about stamps, and test.
 
     Parameters
     ----------
     seed : int
-        Of scenes, weights, labels and controls.
-    backend : str
-        Of `NeuronLabels`: ``segments``, which reads label maps with a word for the stamp, or
-        ``grammar``, which sees pictures alone.
+        Of scenes, weights and controls.
+    plugin : Analysis
+        `NeuronLabels` with a backend: ``segments`` reads label maps with a word for the stamp,
+        ``grammar`` sees pictures alone. With ``null="permute-stimuli"``: many units follow one
+        stamp, so their labels are true of each other and none would beat those of other units.
     n_train, n_label, n_test : int
         Scenes to train on, to label units with, and of each test set; all different.
     share : float
@@ -99,10 +99,6 @@ def run_experiment(
         more are left alone, in control sets too; None deletes all that were found.
     mode : {"zero", "mean"}
     n_controls : int
-    **parameters
-        Further ones of `NeuronLabels`. By default a label must beat itself on shuffled stimuli:
-        many units follow one stamp, so their labels are true of each other and none would beat
-        those of the other units.
 
     Returns
     -------
@@ -115,9 +111,7 @@ def run_experiment(
     """
     base = 1_000_000 * (seed + 1)
     network = train_network(stamped_scenes(n_train, base, "right", share), seed, epochs, width)
-    parameters = {"null": "permute-stimuli", **parameters}
-    labels = labels_of(network, stamped_scenes(n_label, base + 1, "random", share), backend, seed,
-                       **parameters)  # fmt: skip
+    labels = labels_of(network, stamped_scenes(n_label, base + 1, "random", share), plugin)
     sets = {
         ADVERSARIAL: stamped_scenes(n_test, base + 2, "random"),
         STAMPED: stamped_scenes(n_test, base + 3, "right"),
@@ -139,9 +133,7 @@ def run_experiment(
     return Experiment(seed, found.audit, found.ablations, tuple(labels), found.n_spared)
 
 
-def labels_of(
-    network: nn.Module, scenes: Stamped, backend: str, seed: int, **parameters: Any
-) -> list[Label]:
+def labels_of(network: nn.Module, scenes: Stamped, plugin: Analysis) -> list[Label]:
     """Labels of the units of a network's last layer.
 
     Parameters
@@ -149,10 +141,8 @@ def labels_of(
     network : torch.nn.Module
     scenes : Stamped
         Not those that it was trained or is tested on.
-    backend : str
-    seed : int
-    **parameters
-        Of `NeuronLabels`.
+    plugin : Analysis
+        `NeuronLabels`.
 
     Returns
     -------
@@ -161,7 +151,6 @@ def labels_of(
     recording = from_arrays(
         {SITE: activity_at(network, scenes.inputs)}, kind="vision", address="shortcut network"
     )
-    plugin = NeuronLabels(backend=backend, n_units=10_000, seed=seed, **parameters)
     data = plugin.fit(recording, stimuli=companion_of(scenes)).result_.data
     return labels_in(data, SITE)
 
@@ -180,32 +169,6 @@ def companion_of(scenes: Stamped) -> Recording:
     maps = {word: each[:, None] for word, each in scenes.label_maps.items()}
     images = np.ascontiguousarray(scenes.images.transpose(0, 3, 1, 2))
     return from_arrays({"images": images, **maps}, kind="vision", address="scenes")
-
-
-def labels_in(data: xr.Dataset, site: str) -> list[Label]:
-    """Labels of a site in a result of `NeuronLabels`, as `audit` takes them.
-
-    Parameters
-    ----------
-    data : xarray.Dataset
-    site : str
-
-    Returns
-    -------
-    list of Label
-    """
-    at = data.sel(site=site)
-    return [
-        Label(
-            int(at["number"][place]),
-            site,
-            str(at["label"].values[place]),
-            float(at["pearson"][place]),
-            p_value=float(at["p"][place]),
-            abstains=bool(at["abstains"][place]),
-        )
-        for place in np.flatnonzero(at["number"].values >= 0)
-    ]
 
 
 def mean_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float, float]:

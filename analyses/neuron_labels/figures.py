@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.neuron_labels.drawing import BEATS, CONSTANT, NOISE, REASSIGNED, choice, style
+from analyses.neuron_labels.colours import BEATS, CONSTANT, NOISE, REASSIGNED
 from analyses.neuron_labels.gallery import gallery_figure, item_name, shown_sites
 from analyses.neuron_labels.measures import NAMES
 from analyses.neuron_labels.scoring import MAD
 from analyses.neuron_labels.summary import best_site
+from workbench.analysis.drawing import choice, style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analyses.neuron_labels.drawing import BEATS, NOISE, choice, style
+from analyses.neuron_labels.colours import BEATS, NOISE
 from analyses.neuron_labels.montages import as_source, montage
 from analyses.neuron_labels.summary import best_site
+from workbench.analysis.drawing import choice, style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -213,12 +213,13 @@ class WordClasses(Analysis):
     def _job(
         self, recordings: list[Recording], site: str, samples: list[Sample], pictured: Pool
     ) -> SiteJob:
-        from analyses.word_classes.site import SiteJob, Source
+        from analyses.word_classes.site import SiteJob
+        from workbench.analysis.site_rows import SiteRows
 
         # Reading in rising order keeps the access to a disk sequential.
         rows = np.unique(np.concatenate([sample.rows for sample in samples]))
         return SiteJob(
-            sources=tuple(Source.of(each, site, rows) for each in recordings),
+            sources=tuple(SiteRows.of(each, site, rows) for each in recordings),
             samples=tuple(samples),
             picture_rows=pictured.rows,
             methods=self._methods(),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analyses.word_classes.arrays import class_coordinate
+from workbench.analysis.drawing import choice, names_of, short_names, style
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -36,7 +35,6 @@ _MEANING = {
 }
 _MOST_SITES = 12
 _MOST_TICKS = 30
-_LONGEST_NAME = 28
 _LONGEST_SLANTED = 18
 
 
@@ -83,7 +81,7 @@ def separation_by_site(data: xr.Dataset) -> go.Figure:
             cell = data.sel(label_kind=kind, state=state)
             figure.add_trace(_gdv_line(cell, places + 0.06 * number, number))
     figure.add_hline(y=0, line_width=1, line_color="#444444")
-    _style(
+    style(
         figure,
         "Separation by site: lower is better separated",
         f"lowest possible with {data.attrs['n_classes']} balanced classes: "
@@ -110,14 +108,14 @@ def class_distances(data: xr.Dataset) -> go.Figure:
 
     choices = _choices(data)
     figure = go.Figure([_heat_map(data, site, kind) for site, kind in choices])
-    visible = [[number == other for other in range(len(choices))] for number in range(len(choices))]
-    _style(
+    style(
         figure,
         "Mean distance between classes",
         "of scaled rows, over the square root of the number of units; the diagonal is the "
         "distance within a class",
     )
-    _menu(figure, data, choices, visible)
+    choice(figure, [f"{site}, {kind}" for site, kind in choices], range(len(choices)))
+    _say_how_many(figure, data, choices)
     figure.update_xaxes(title="class", tickangle=-45, constrain="domain")
     figure.update_yaxes(title="class", autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_layout(height=680)
@@ -141,83 +139,25 @@ def picture(data: xr.Dataset, method: str) -> go.Figure:
     choices, name = _choices(data), METHOD_NAMES[method]
     groups = [_class_traces(data, method, site, kind) for site, kind in choices]
     owners = [number for number, group in enumerate(groups) for _ in group]
-    visible = [[owner == number for owner in owners] for number in range(len(choices))]
     figure = go.Figure([trace for group in groups for trace in group])
-    _style(
+    style(
         figure,
         f"{name} of {data.sizes['picture_row']} rows",
         f"{_MEANING[method]}; hover to see a row",
     )
-    _menu(figure, data, choices, visible)
+    choice(figure, [f"{site}, {kind}" for site, kind in choices], owners)
+    _say_how_many(figure, data, choices)
     unit = "scaled distance, no unit" if method == "mds" else "arbitrary unit"
     figure.update_xaxes(title=f"{name} axis 1 ({unit})", zeroline=False)
     figure.update_yaxes(title=f"{name} axis 2 ({unit})", zeroline=False)
     if method == "mds":
         figure.update_yaxes(scaleanchor="x", scaleratio=1)
-    figure.update_layout(height=660)
+    figure.update_layout(height=660, legend={"orientation": "v", "y": 1, "yanchor": "top"})
     return figure
 
 
-def short_names(names: Iterable[str]) -> list[str]:
-    """Names without the words that all share, cut in the middle where still too long.
-
-    Parameters
-    ----------
-    names : iterable of str
-
-    Returns
-    -------
-    list of str
-        As they are where shortening would make two alike.
-
-    Examples
-    --------
-    >>> short_names(["blocks.0.hook_resid_post", "blocks.1.hook_resid_post"])
-    ['0', '1']
-    >>> short_names(["embed"])
-    ['embed']
-    """
-    full = [str(name) for name in names]
-    parts = [name.split(".") for name in full]
-    first = _n_shared(parts)
-    last = _n_shared([part[first:][::-1] for part in parts])
-    shared = [".".join(part[first : len(part) - last]) for part in parts]
-    short = [_cut(name) for name in (shared if all(shared) else full)]
-    return short if len(set(short)) == len(full) else full
-
-
-def _n_shared(parts: list[list[str]]) -> int:
-    return len(list(takewhile(lambda words: len(set(words)) == 1, zip(*parts, strict=False))))
-
-
-def _cut(name: str) -> str:
-    if len(name) <= _LONGEST_NAME:
-        return name
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
-
-
-def _style(figure: go.Figure, title: str, subtitle: str) -> None:
-    figure.update_layout(
-        title={
-            "text": title,
-            "subtitle": {"text": subtitle},
-            "x": 0.02,
-            "xanchor": "left",
-            "y": 1,
-            "yanchor": "top",
-            "pad": {"t": 45},
-        },
-        template="plotly_white",
-        font={"size": 13},
-        margin={"l": 80, "r": 40, "t": 160, "b": 80},
-    )
-    figure.update_xaxes(automargin=True)
-    figure.update_yaxes(automargin=True)
-
-
 def _site_ticks(data: xr.Dataset) -> dict[str, Any]:
-    names = short_names(_texts(data, "site"))
+    names = short_names(names_of(data, "site"))
     step = -(-len(names) // _MOST_TICKS)
     places = list(range(0, len(names), step))
     longest = max(len(names[place]) for place in places)
@@ -272,7 +212,7 @@ def _gdv_line(cell: xr.Dataset, x: np.ndarray, number: int) -> go.Scatter:
         line={"color": COLOURS[number], "dash": "solid" if trained else "dash", "width": 2},
         marker={"symbol": mark, "size": 9},
         name=f"{cell['label_kind'].values}{'' if trained else ', untrained'}",
-        text=_texts(cell, "site"),
+        text=names_of(cell, "site"),
         customdata=np.stack([100 * cell["gdv_over_bound"].values, cell["p_corrected"].values], 1),
         hovertemplate="%{text}<br>GDV %{y:.4f}<br>%{customdata[0]:.1f} % of the bound"
         "<br>corrected p %{customdata[1]:.3g}<extra>%{fullData.name}</extra>",
@@ -287,25 +227,12 @@ def _choices(data: xr.Dataset) -> list[tuple[str, str]]:
     # The file would grow with every site: some, evenly spread, and always the best.
     spread = np.unique(np.linspace(0, n_sites - 1, min(n_sites, _MOST_SITES)).astype(int))
     chosen = [best, *(place for place in spread if place != best)][:_MOST_SITES]
-    names = [_texts(data, "site")[place] for place in chosen]
-    kinds = _texts(data, "label_kind")[::-1]
+    names = [names_of(data, "site")[place] for place in chosen]
+    kinds = names_of(data, "label_kind")[::-1]
     return [(site, kind) for site in names for kind in kinds]
 
 
-def _menu(
-    figure: go.Figure,
-    data: xr.Dataset,
-    choices: list[tuple[str, str]],
-    visible: list[list[bool]],
-) -> None:
-    buttons = [
-        {"label": f"{site}, {kind}", "method": "restyle", "args": ["visible", shown]}
-        for (site, kind), shown in zip(choices, visible, strict=True)
-    ]
-    for trace, shown in zip(figure.data, visible[0], strict=True):
-        trace.visible = shown
-    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-    figure.update_layout(updatemenus=[{"buttons": buttons, "showactive": True, **place}])
+def _say_how_many(figure: go.Figure, data: xr.Dataset, choices: list[tuple[str, str]]) -> None:
     n_shown = len({site for site, _ in choices})
     if n_shown < data.sizes["site"]:
         subtitle = figure.layout.title.subtitle
@@ -316,7 +243,7 @@ def _heat_map(data: xr.Dataset, site: str, kind: str) -> go.Heatmap:
     import plotly.graph_objects as go
 
     values = data["mean_distance"].sel(site=site, label_kind=kind).values
-    classes = _texts(data, "class")
+    classes = names_of(data, "class")
     return go.Heatmap(
         z=values,
         x=classes,
@@ -335,11 +262,11 @@ def _class_traces(data: xr.Dataset, method: str, site: str, kind: str) -> list[g
     import plotly.graph_objects as go
 
     points = data["embedding"].sel({"method": method, "site": site}).values.astype(np.float32)
-    of_row = np.array(_texts(data, class_coordinate(kind)), dtype=str)
+    of_row = np.array(names_of(data, class_coordinate(kind)), dtype=str)
     text = [
         f"{token}<br>row {row}, stimulus {stimulus}"
         for token, row, stimulus in zip(
-            map(escape, _texts(data, "token")),
+            map(escape, names_of(data, "token")),
             data["row"].values,
             data["stimulus"].values,
             strict=True,
@@ -363,10 +290,5 @@ def _class_traces(data: xr.Dataset, method: str, site: str, kind: str) -> list[g
             hovertext=hover[of_row == name],
             hovertemplate="%{hovertext}<extra>%{fullData.name}</extra>",
         )
-        for number, name in enumerate(_texts(data, "class"))
+        for number, name in enumerate(names_of(data, "class"))
     ]
-
-
-def _texts(data: xr.Dataset, name: str) -> list[str]:
-    # A result read from disk has numpy's newer text type, which plotly does not know.
-    return [str(value) for value in data[name].values]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from analyses.word_classes.gdv import contrast
 from analyses.word_classes.resampling import class_means, redrawn_gdv, shuffled_gdv
 from analyses.word_classes.rows import Sample
 from analyses.word_classes.standardize import NoVaryingUnitError, check_finite, standardize
-from workbench.recording.recording import Recording, open_recording
+from workbench.analysis.site_rows import SiteRows
 from workbench.statistics.bootstrap import bootstrap_weights
 from workbench.statistics.permutation import circular_shifts, group_permutation
 
@@ -26,48 +25,12 @@ _TRIES = 100
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the activity at a site is read: a recording on disk, or the sampled rows themselves.
-
-    Attributes
-    ----------
-    site : str
-    rows : ndarray (sampled,) of int
-        Row numbers in rising order.
-    path : Path, optional
-        Folder of the recording.
-    values : ndarray (sampled, units, ...), optional
-        Rows of a recording in memory.
-    """
-
-    site: str
-    rows: NDArray[np.int64]
-    path: Path | None = None
-    values: NDArray | None = None
-
-    @classmethod
-    def of(cls, recording: Recording, site: str, rows: NDArray[np.int64]) -> Source:
-        """Source of some rows of a recording."""
-        if recording.path is not None:
-            return cls(site, rows, path=recording.path)
-        return cls(site, rows, values=recording[site].to_numpy(rows))
-
-    def read(self) -> NDArray:
-        """Activity (sampled, units), spatial axes flattened."""
-        values = self.values
-        if self.path is not None:
-            values = open_recording(self.path)[self.site].to_numpy(self.rows)
-        assert values is not None  # noqa: S101 - `of` sets one of the two
-        return values.reshape(len(values), -1)
-
-
-@dataclass(frozen=True)
 class SiteJob:
     """Everything that the work at one site needs.
 
     Attributes
     ----------
-    sources : tuple of Source
+    sources : tuple of SiteRows
         The recording's and, if given, the companion's.
     samples : tuple of Sample
         One for each kind of label.
@@ -79,7 +42,7 @@ class SiteJob:
     n_permutations, n_bootstrap, seed : int
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[SiteRows, ...]
     samples: tuple[Sample, ...]
     picture_rows: NDArray[np.int64]
     methods: tuple[str, ...]
@@ -168,8 +131,9 @@ class _Activity:
     rows: NDArray[np.int64]
 
     @classmethod
-    def read(cls, source: Source) -> _Activity:
-        values = source.read()
+    def read(cls, source: SiteRows) -> _Activity:
+        read = source.read()
+        values = read.reshape(len(read), -1)
         check_finite(values, f"site '{source.site}'", source.rows)
         return cls(values, source.rows)
 

@@ -9,7 +9,6 @@ import workbench as wb
 from analyses.atoms.analysis import Atoms
 from analyses.atoms.figures import figures
 from analyses.atoms.scan import scale_scan
-from workbench.analysis.registry import analysis_names
 from workbench.analysis.result import open_result
 from workbench.errors import UsageError
 from workbench.report.figures import safe_figure
@@ -112,8 +111,6 @@ def test_a_page_of_an_image_site_shows_where(vision):
 
 
 def test_the_dashboard_shows_one_atom_at_a_time(language, tmp_path, monkeypatch):
-    if "atoms" not in analysis_names():
-        pytest.skip("the analysis is not registered")
     testing = pytest.importorskip("streamlit.testing.v1")
     language.save(tmp_path / "result")
     monkeypatch.setenv("WORKBENCH_LIBRARY", str(tmp_path))

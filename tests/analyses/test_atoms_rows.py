@@ -3,38 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+from noise_recordings import series, texts
 from scipy.sparse import csr_matrix
 
 import workbench as wb
 from analyses.atoms.contexts import Contexts, Shown
 from analyses.atoms.evaluating import single_row_share
 from analyses.atoms.memorisers import nearest_rows
-from analyses.atoms.reading import MOST_PLACES, Source, observe
+from analyses.atoms.reading import MOST_PLACES, observe
 from analyses.atoms.repeats import repeated
 from analyses.atoms.sampling import EDGE, draw_split
 from analyses.atoms.tops import EXAMPLES, N_TOP, find_tops
+from workbench.analysis.site_rows import SiteRows
 from workbench.errors import UsageError
-
-
-def texts(n_texts=30, n_tokens=10, n_units=8, seed=0, **columns):
-    generator = np.random.default_rng(seed)
-    x = generator.standard_normal((n_texts * n_tokens, n_units))
-    rows = {
-        "stimulus": np.repeat(np.arange(n_texts), n_tokens),
-        "position": np.tile(np.arange(n_tokens), n_texts),
-        **columns,
-    }
-    return wb.from_arrays({"layer": x}, rows, kind="language")
-
-
-def series(n_steps=2000, n_units=6, sessions=1, seed=0):
-    generator = np.random.default_rng(seed)
-    x = np.cumsum(generator.standard_normal((n_steps, n_units)), axis=0)
-    rows = {
-        "stimulus": np.repeat(np.arange(sessions), n_steps // sessions),
-        "time": np.tile(np.arange(n_steps // sessions) * 0.1, sessions),
-    }
-    return wb.from_arrays({"area": x}, rows, kind="brain")
 
 
 def test_a_stimulus_is_learned_from_or_held_out_as_a_whole():
@@ -89,7 +70,7 @@ def test_few_stimuli_are_refused():
 
 def test_places_of_an_image_are_observations_of_its_row():
     values = np.random.default_rng(0).standard_normal((5, 3, 4, 6))
-    source = Source.of(wb.from_arrays({"map": values}), "map", np.arange(5))
+    source = SiteRows.of(wb.from_arrays({"map": values}), "map", np.arange(5))
     found = observe(source, 10_000, seed=0)
     assert found.activity.shape == (5 * MOST_PLACES, 3)
     for n in (0, 7, 39):
@@ -99,7 +80,7 @@ def test_places_of_an_image_are_observations_of_its_row():
 
 def test_fewer_places_are_taken_where_there_are_many_images():
     values = np.zeros((100, 2, 3, 3)) + np.arange(100)[:, None, None, None]
-    source = Source.of(wb.from_arrays({"map": values}), "map", np.arange(100))
+    source = SiteRows.of(wb.from_arrays({"map": values}), "map", np.arange(100))
     assert len(observe(source, 250, seed=0).activity) == 200
 
 

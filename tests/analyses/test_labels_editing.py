@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyses.neuron_labels.analysis import NeuronLabels
 from analyses.neuron_labels.editing_experiment import run_experiment
 from analyses.neuron_labels.shortcuts import stamped_scenes
 from workbench.errors import UsageError
@@ -23,8 +24,17 @@ def test_stamps_name_the_class_or_a_random_one() -> None:
 
 
 def test_units_of_a_shortcut_are_found_by_their_labels_and_deleting_them_is_no_harm() -> None:
+    plugin = NeuronLabels(backend="segments", null="permute-stimuli", n_units=10_000)
     found = run_experiment(
-        0, n_train=1800, n_label=500, n_test=300, share=0.22, epochs=8, width=48, n_controls=20
+        0,
+        plugin,
+        n_train=1800,
+        n_label=500,
+        n_test=300,
+        share=0.22,
+        epochs=8,
+        width=48,
+        n_controls=20,
     )
     assert len(found.audit.labels) >= 2
     stamped = found.ablations["right stamps"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from analyses.neuron_labels.analysis import NeuronLabels
+from analyses.neuron_labels.arrays import labels_in
 from analyses.neuron_labels.backends import backend_name
-from analyses.neuron_labels.editing_experiment import labels_in
 from analyses.neuron_labels.montages import montage
 from analyses.neuron_labels.planted import planted_units
 from workbench.demo.scenes import Scenes, render

@@ -8,7 +8,8 @@ from scipy.spatial.distance import pdist, squareform
 import workbench as wb
 from analyses.word_classes import WordClasses
 from analyses.word_classes.embeddings import classical_scaling, embed
-from analyses.word_classes.figures import COLOURS, SYMBOLS, figures, short_names
+from analyses.word_classes.figures import COLOURS, SYMBOLS, figures
+from workbench.analysis.drawing import short_names
 
 
 def two_clouds():
