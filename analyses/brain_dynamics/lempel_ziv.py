@@ -115,89 +115,87 @@ def _kernel() -> Callable[[NDArray[np.int64]], NDArray[np.int64]]:
     # Compiled when it is first needed, and kept beside this file: importing numba takes a while.
     from numba import njit
 
-    compiled: Any = njit
-    count = compiled(cache=True)(_count_words)
-
-    def count_all(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        counts = np.empty(rows.shape[0], np.int64)
-        for number in range(rows.shape[0]):
-            counts[number] = count(rows[number])
-        return counts
-
-    return compiled(count_all)
+    compiled: Any = njit(cache=True)
+    return compiled(_count_words)
 
 
-def _count_words(symbols: NDArray[np.int64]) -> int:  # noqa: PLR0912, PLR0915 - one compiled loop
-    """Words of a sequence, by a suffix automaton that grows as the sequence is read.
+def _count_words(rows: NDArray[np.int64]) -> NDArray[np.int64]:  # noqa: PLR0912, PLR0915
+    """Words of every row (rows, time), by a suffix automaton that grows as the row is read.
 
-    States have lists of edges, so that memory does not grow with the number of symbols. `at` is the
-    state of the word so far, `length` its length; when a state is split, the word moves to the
-    clone if it is one of the shorter ones.
+    One loop, because it is compiled. States have lists of edges, so that memory does not grow with
+    the number of symbols. `at` is the state of the word so far, `length` its length; when a state
+    is split, the word moves to the clone if it is one of the shorter ones.
     """
-    n = len(symbols)
-    longest = np.zeros(2 * n, np.int64)
-    link = np.full(2 * n, -1, np.int64)
-    head = np.full(2 * n, -1, np.int64)
+    n = rows.shape[1]
+    counts = np.zeros(rows.shape[0], np.int64)
+    longest = np.empty(2 * n, np.int64)
+    link = np.empty(2 * n, np.int64)
+    head = np.empty(2 * n, np.int64)
     label = np.empty(4 * n + 4, np.int64)
     target = np.empty(4 * n + 4, np.int64)
     following = np.empty(4 * n + 4, np.int64)
-    n_states, n_edges, last = 1, 0, 0
-    words, at, length = 0, 0, 0
-    for place in range(n):
-        symbol = symbols[place]
-        edge = head[at]
-        while edge >= 0 and label[edge] != symbol:
-            edge = following[edge]
-        if edge < 0:
-            words += 1
-            at, length = 0, 0
-        else:
-            at = target[edge]
-            length += 1
-        new = n_states
-        n_states += 1
-        longest[new] = longest[last] + 1
-        state = last
-        edge = -1
-        while state >= 0:
-            edge = head[state]
+    for row in range(rows.shape[0]):
+        longest[:] = 0
+        link[:] = -1
+        head[:] = -1
+        n_states, n_edges, last = 1, 0, 0
+        words, at, length = 0, 0, 0
+        for place in range(n):
+            symbol = rows[row, place]
+            edge = head[at]
             while edge >= 0 and label[edge] != symbol:
                 edge = following[edge]
-            if edge >= 0:
-                break
-            label[n_edges], target[n_edges] = symbol, new
-            following[n_edges] = head[state]
-            head[state] = n_edges
-            n_edges += 1
-            state = link[state]
-        if state < 0:
-            link[new] = 0
-        elif longest[target[edge]] == longest[state] + 1:
-            link[new] = target[edge]
-        else:
-            old = target[edge]
-            clone = n_states
+            if edge < 0:
+                words += 1
+                at, length = 0, 0
+            else:
+                at = target[edge]
+                length += 1
+            new = n_states
             n_states += 1
-            longest[clone] = longest[state] + 1
-            link[clone] = link[old]
-            edge = head[old]
-            while edge >= 0:
-                label[n_edges], target[n_edges] = label[edge], target[edge]
-                following[n_edges] = head[clone]
-                head[clone] = n_edges
-                n_edges += 1
-                edge = following[edge]
+            longest[new] = longest[last] + 1
+            state = last
+            edge = -1
             while state >= 0:
                 edge = head[state]
                 while edge >= 0 and label[edge] != symbol:
                     edge = following[edge]
-                if edge < 0 or target[edge] != old:
+                if edge >= 0:
                     break
-                target[edge] = clone
+                label[n_edges], target[n_edges] = symbol, new
+                following[n_edges] = head[state]
+                head[state] = n_edges
+                n_edges += 1
                 state = link[state]
-            link[old] = clone
-            link[new] = clone
-            if at == old and length <= longest[clone]:
-                at = clone
-        last = new
-    return words + (length > 0)
+            if state < 0:
+                link[new] = 0
+            elif longest[target[edge]] == longest[state] + 1:
+                link[new] = target[edge]
+            else:
+                old = target[edge]
+                clone = n_states
+                n_states += 1
+                longest[clone] = longest[state] + 1
+                link[clone] = link[old]
+                edge = head[old]
+                while edge >= 0:
+                    label[n_edges], target[n_edges] = label[edge], target[edge]
+                    following[n_edges] = head[clone]
+                    head[clone] = n_edges
+                    n_edges += 1
+                    edge = following[edge]
+                while state >= 0:
+                    edge = head[state]
+                    while edge >= 0 and label[edge] != symbol:
+                        edge = following[edge]
+                    if edge < 0 or target[edge] != old:
+                        break
+                    target[edge] = clone
+                    state = link[state]
+                link[old] = clone
+                link[new] = clone
+                if at == old and length <= longest[clone]:
+                    at = clone
+            last = new
+        counts[row] = words + (length > 0)
+    return counts

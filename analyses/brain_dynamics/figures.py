@@ -1,0 +1,384 @@
+"""Figures of a result: pure functions of its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyses.brain_dynamics.site import MODULATION
+from workbench.analysis.drawing import choice, names_of, style
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import xarray as xr
+
+# Okabe and Ito's colours.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "rgba(110,110,110,0.55)"
+_BAND_FILLS = ("rgba(86,180,233,0.16)", "rgba(230,159,0,0.16)")
+_MOST_SITES = 12
+
+
+def figures(data: xr.Dataset) -> dict[str, go.Figure]:
+    """All figures of a result.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        As `arrays.assemble` gives it.
+
+    Returns
+    -------
+    dict of str to plotly Figure
+        By title.
+    """
+    drawn = {
+        "Every measure beside its surrogates": measures(data),
+        "Spectrum": spectrum(data),
+        "Coupling between units": connectivity(data),
+        "Complexity by unit": complexity(data),
+    }
+    if (data["measure"].values == MODULATION).any():
+        drawn["Comodulogram"] = comodulogram(data)
+    return drawn
+
+
+def measures(data: xr.Dataset) -> go.Figure:
+    """Every number with its interval, on the range of its surrogates; a site is chosen.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+
+    Returns
+    -------
+    plotly Figure
+    """
+    import plotly.graph_objects as go
+
+    figure, owners, sites = go.Figure(), [], _shown_sites(data)
+    for number, site in enumerate(sites):
+        at = data.sel(site=site)
+        kept = np.flatnonzero(np.isfinite(at["value"].values))
+        for trace in _measure_traces(at.isel(statistic=kept)):
+            figure.add_trace(trace)
+            owners.append(number)
+    style(
+        figure,
+        "Every measure beside its surrogates",
+        f"grey: 95 % range of {data.attrs['n_surrogates']} surrogates; bars: 95 % intervals; "
+        f"{data.attrs['n_blocks']} blocks of {data.attrs['block_rows']} {data.attrs['step']}s",
+        height=220 + 26 * data.sizes["statistic"],
+    )
+    choice(figure, sites, owners)
+    figure.update_xaxes(title="value (no unit)", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(legend={"orientation": "h", "y": -0.12})
+    return figure
+
+
+def spectrum(data: xr.Dataset) -> go.Figure:
+    """Power spectral density of every unit and their mean, with bands; a site is chosen.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+
+    Returns
+    -------
+    plotly Figure
+    """
+    import plotly.graph_objects as go
+
+    figure, owners, sites = go.Figure(), [], _shown_sites(data)
+    for number, site in enumerate(sites):
+        for trace in _spectrum_traces(data.sel(site=site)):
+            figure.add_trace(trace)
+            owners.append(number)
+    for place, (name, low, high) in enumerate(
+        zip(names_of(data, "band"), data["band_low"].values, data["band_high"].values, strict=True)
+    ):
+        figure.add_vrect(
+            x0=max(low, data["frequency"].values[0]),
+            x1=high,
+            fillcolor=_BAND_FILLS[place % 2],
+            line_width=0,
+            layer="below",
+            annotation={"text": name, "textangle": -90, "font": {"size": 11}},
+            annotation_position="bottom left",
+        )
+    unit = data.attrs["frequency_unit"]
+    style(
+        figure,
+        "Power spectrum",
+        f"Welch, mean over {data.attrs['n_blocks']} blocks; each unit divided by its variance; "
+        "grey: samples shuffled in time",
+    )
+    choice(figure, sites, owners)
+    figure.update_xaxes(title=f"frequency ({unit})", type="log")
+    figure.update_yaxes(title=f"share of variance per {unit}", type="log", exponentformat="power")
+    return figure
+
+
+def connectivity(data: xr.Dataset) -> go.Figure:
+    """Phase-locking value and weighted phase-lag index of every two units; chosen from a list.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+
+    Returns
+    -------
+    plotly Figure
+    """
+    import plotly.graph_objects as go
+
+    kinds = {"locking": "phase-locking value", "lag": "weighted phase-lag index"}
+    choices = [
+        (site, band, kind)
+        for site in _shown_sites(data)
+        for band in names_of(data, "band")
+        for kind in kinds
+    ]
+    figure = go.Figure(
+        [_matrix(data.sel(site=site, band=band), kind, kinds[kind]) for site, band, kind in choices]
+    )
+    style(
+        figure,
+        "Coupling between units",
+        "mean over blocks; locking counts common sources, the lag index counts delays only",
+        height=680,
+    )
+    labels = [f"{site}, {band}, {kinds[kind]}" for site, band, kind in choices]
+    choice(figure, labels, range(len(labels)))
+    figure.update_xaxes(title="unit", tickangle=-60, constrain="domain")
+    figure.update_yaxes(title="unit", autorange="reversed", scaleanchor="x", constrain="domain")
+    return figure
+
+
+def comodulogram(data: xr.Dataset) -> go.Figure:
+    """Modulation index above that of surrogates, of every fast band by every slow one.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+
+    Returns
+    -------
+    plotly Figure
+    """
+    import plotly.graph_objects as go
+
+    sites = _shown_sites(data)
+    figure = go.Figure([_coupling_map(data, site) for site in sites])
+    style(
+        figure,
+        "Comodulogram: amplitude of the fast by phase of the slow",
+        "colour: modulation index minus the mean of its surrogates; text: index, and corrected p",
+    )
+    choice(figure, sites, range(len(sites)))
+    unit = data.attrs["frequency_unit"]
+    figure.update_xaxes(title=f"band of the phase ({unit} or name)", type="category")
+    figure.update_yaxes(title=f"band of the amplitude ({unit} or name)", type="category")
+    return figure
+
+
+def complexity(data: xr.Dataset) -> go.Figure:
+    """Complexity of every unit on the range of its surrogates; a site is chosen.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+
+    Returns
+    -------
+    plotly Figure
+    """
+    from plotly.subplots import make_subplots
+
+    kinds = names_of(data, "complexity_measure")
+    titles = [f"{kind} (normalised, no unit)" for kind in kinds]
+    figure = make_subplots(rows=1, cols=len(kinds), subplot_titles=titles, horizontal_spacing=0.1)
+    owners, sites = [], _shown_sites(data)
+    for number, site in enumerate(sites):
+        for column, kind in enumerate(kinds):
+            at = data.sel(site=site, complexity_measure=kind)
+            for trace in _complexity_traces(at, first=column == 0):
+                figure.add_trace(trace, row=1, col=column + 1)
+                owners.append(number)
+    style(
+        figure,
+        "Complexity by unit",
+        "grey: 95 % range of surrogates of the same spectrum; below it lies order beyond that",
+        height=620,
+    )
+    choice(figure, sites, owners)
+    figure.update_xaxes(tickangle=-60, title="unit")
+    figure.update_layout(legend={"orientation": "h", "y": -0.35})
+    return figure
+
+
+def _shown_sites(data: xr.Dataset) -> list[str]:
+    names = names_of(data, "site")
+    spread = np.linspace(0, len(names) - 1, min(len(names), _MOST_SITES)).astype(int)
+    return [names[place] for place in np.unique(spread)]
+
+
+def _measure_traces(at: xr.Dataset) -> list[go.Scatter]:
+    import plotly.graph_objects as go
+
+    labels, value = names_of(at, "statistic"), at["value"].values
+    low, high = at["null_low"].values, at["null_high"].values
+    passed = at["beats_null"].values.astype(bool)
+    ends = np.stack([low, high, np.full_like(low, np.nan)], axis=1).ravel()
+    traces = [
+        go.Scatter(
+            x=ends,
+            y=[label for label in labels for _ in range(3)],
+            mode="lines",
+            line={"color": GREY, "width": 9},
+            name="surrogates",
+            hoverinfo="skip",
+        )
+    ]
+    for mask, colour, symbol, name in (
+        (passed, BLUE, "circle", "beats its surrogates"),
+        (~passed, ORANGE, "circle-open", "does not"),
+    ):
+        # An empty group keeps its place in the legend and its turn in the list of sites.
+        traces.append(
+            go.Scatter(
+                x=value[mask],
+                y=[label for label, one in zip(labels, mask, strict=True) if one],
+                mode="markers",
+                marker={"color": colour, "symbol": symbol, "size": 9},
+                error_x=_bars(at, mask),
+                name=name,
+                customdata=np.stack(
+                    [at["null_mean"].values[mask], at["p_corrected"].values[mask]], 1
+                ),
+                hovertemplate="%{y}: %{x:.4f}<br>surrogates %{customdata[0]:.4f}"
+                "<br>corrected p %{customdata[1]:.3g}<extra></extra>",
+            )
+        )
+    return traces
+
+
+def _bars(at: xr.Dataset, mask: np.ndarray) -> dict[str, Any]:
+    value = at["value"].values[mask]
+    return {
+        "type": "data",
+        "array": np.nan_to_num(at["high"].values[mask] - value),
+        "arrayminus": np.nan_to_num(value - at["low"].values[mask]),
+        "thickness": 1.3,
+        "width": 3,
+    }
+
+
+def _spectrum_traces(at: xr.Dataset) -> list[go.Scatter]:
+    import plotly.graph_objects as go
+
+    frequencies = at["frequency"].values
+    kept = np.isfinite(at["density"].values).all(axis=1)
+    spacing = frequencies[0]
+    density, white = (at[name].values[kept] for name in ("density", "white"))
+    # Units of one site may be of different size.
+    scaled = density / (density.sum(axis=1, keepdims=True) * spacing)
+    flat = (white / (white.sum(axis=1, keepdims=True) * spacing)).mean(axis=0)
+    gaps = np.pad(scaled, ((0, 0), (0, 1)), constant_values=np.nan)
+    traces = [
+        go.Scatter(
+            x=np.tile(np.append(frequencies, np.nan), len(scaled)),
+            y=gaps.ravel(),
+            mode="lines",
+            line={"color": "rgba(0,114,178,0.25)", "width": 1},
+            name=f"{len(scaled)} units",
+            hoverinfo="skip",
+        )
+    ]
+    for y, colour, dash, name in (
+        (flat, "#555555", "dash", "shuffled"),
+        (scaled.mean(axis=0), BLUE, "solid", "mean over units"),
+    ):
+        line = {"color": colour, "dash": dash, "width": 2.5}
+        traces.append(go.Scatter(x=frequencies, y=y, mode="lines", line=line, name=name))
+    return traces
+
+
+def _matrix(at: xr.Dataset, kind: str, name: str) -> go.Heatmap:
+    import plotly.graph_objects as go
+
+    units = [unit for unit in names_of(at, "unit_name") if unit]
+    values = at[kind].values[: len(units), : len(units)].astype(float).copy()
+    np.fill_diagonal(values, np.nan)
+    return go.Heatmap(
+        z=values,
+        x=units,
+        y=units,
+        zmin=0,
+        zmax=1,
+        colorscale="Cividis",
+        colorbar={"title": {"text": f"{name} (no unit)", "side": "right"}},
+        hovertemplate="%{y} with %{x}: %{z:.3f}<extra></extra>",
+    )
+
+
+def _coupling_map(data: xr.Dataset, site: str) -> go.Heatmap:
+    import plotly.graph_objects as go
+
+    at, bands = data.sel(site=site), names_of(data, "band")
+    excess = np.full((len(bands), len(bands)), np.nan)
+    text = np.full(excess.shape, "", dtype=object)
+    for column in np.flatnonzero(at["measure"].values == MODULATION):
+        one = at.isel(statistic=int(column))
+        slow, fast = (
+            bands.index(str(one[name].values)) for name in ("of_band", "of_amplitude_band")
+        )
+        excess[fast, slow] = float(one["value"] - one["null_mean"])
+        if np.isfinite(excess[fast, slow]):
+            text[fast, slow] = f"{float(one['value']):.4f}<br>p = {float(one['p_corrected']):.3g}"
+    largest = float(np.nanmax(np.abs(excess))) if np.isfinite(excess).any() else 1.0
+    return go.Heatmap(
+        z=excess[1:, :-1],
+        x=bands[:-1],
+        y=bands[1:],
+        text=text[1:, :-1],
+        texttemplate="%{text}",
+        colorscale="RdBu_r",
+        zmid=0,
+        zmin=-largest,
+        zmax=largest,
+        colorbar={"title": {"text": "index minus surrogates (no unit)", "side": "right"}},
+        hovertemplate="phase %{x}, amplitude %{y}: %{z:+.5f}<extra></extra>",
+    )
+
+
+def _complexity_traces(at: xr.Dataset, first: bool) -> list[go.Scatter]:
+    import plotly.graph_objects as go
+
+    units = [unit for unit in names_of(at, "unit_name") if unit]
+    value, low, high = (
+        at[name].values[: len(units)]
+        for name in ("complexity", "complexity_low", "complexity_high")
+    )
+    ends = np.stack([low, high, np.full_like(low, np.nan)], axis=1).ravel()
+    return [
+        go.Scatter(
+            x=[unit for unit in units for _ in range(3)],
+            y=ends,
+            mode="lines",
+            line={"color": GREY, "width": 7},
+            name="surrogates",
+            showlegend=first,
+            hoverinfo="skip",
+        ),
+        go.Scatter(
+            x=units,
+            y=value,
+            mode="markers",
+            marker={"color": BLUE, "size": 8},
+            name="recorded",
+            showlegend=first,
+            hovertemplate="%{x}: %{y:.4f}<extra></extra>",
+        ),
+    ]
