@@ -54,26 +54,36 @@ def measures(data: xr.Dataset) -> go.Figure:
     -------
     plotly Figure
     """
-    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
 
-    figure, owners, sites = go.Figure(), [], _shown_sites(data)
+    small = data["measure"].values == MODULATION
+    # Modulation indices are far smaller than the rest and have an axis of their own.
+    panels = [each for each in (~small, small) if each.any()]
+    figure = make_subplots(
+        rows=len(panels),
+        cols=1,
+        row_heights=[float(each.sum() + 1) for each in panels],
+        vertical_spacing=min(0.25, 2.5 / data.sizes["statistic"]),
+    )
+    owners, sites = [], _shown_sites(data)
     for number, site in enumerate(sites):
         at = data.sel(site=site)
-        kept = np.flatnonzero(np.isfinite(at["value"].values))
-        for trace in _measure_traces(at.isel(statistic=kept)):
-            figure.add_trace(trace)
-            owners.append(number)
+        for row, panel in enumerate(panels):
+            kept = np.flatnonzero(np.isfinite(at["value"].values) & panel)
+            for trace in _measure_traces(at.isel(statistic=kept), first=row == 0):
+                figure.add_trace(trace, row=row + 1, col=1)
+                owners.append(number)
     style(
         figure,
         "Every measure beside its surrogates",
         f"grey: 95 % range of {data.attrs['n_surrogates']} surrogates; bars: 95 % intervals; "
         f"{data.attrs['n_blocks']} blocks of {data.attrs['block_rows']} {data.attrs['step']}s",
-        height=220 + 26 * data.sizes["statistic"],
+        height=380 + 26 * data.sizes["statistic"],
     )
     choice(figure, sites, owners)
     figure.update_xaxes(title="value (no unit)", rangemode="tozero")
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(legend={"orientation": "h", "y": -0.12})
+    figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.35})
     return figure
 
 
@@ -98,14 +108,18 @@ def spectrum(data: xr.Dataset) -> go.Figure:
     for place, (name, low, high) in enumerate(
         zip(names_of(data, "band"), data["band_low"].values, data["band_high"].values, strict=True)
     ):
-        figure.add_vrect(
-            x0=max(low, data["frequency"].values[0]),
-            x1=high,
-            fillcolor=_BAND_FILLS[place % 2],
-            line_width=0,
-            layer="below",
-            annotation={"text": name, "textangle": -90, "font": {"size": 11}},
-            annotation_position="bottom left",
+        start = max(low, data["frequency"].values[0])
+        fill = _BAND_FILLS[place % 2]
+        figure.add_vrect(x0=start, x1=high, fillcolor=fill, line_width=0, layer="below")
+        # Annotations of a logarithmic axis are placed by exponents, its shapes by values.
+        figure.add_annotation(
+            x=float(np.log10(start * high) / 2),
+            y=0.02,
+            yref="paper",
+            yanchor="bottom",
+            text=name,
+            showarrow=False,
+            font={"size": 11},
         )
     unit = data.attrs["frequency_unit"]
     style(
@@ -115,7 +129,8 @@ def spectrum(data: xr.Dataset) -> go.Figure:
         "grey: samples shuffled in time",
     )
     choice(figure, sites, owners)
-    figure.update_xaxes(title=f"frequency ({unit})", type="log")
+    ends = np.log10(data["frequency"].values[[0, -1]])
+    figure.update_xaxes(title=f"frequency ({unit})", type="log", range=ends.tolist())
     figure.update_yaxes(title=f"share of variance per {unit}", type="log", exponentformat="power")
     return figure
 
@@ -177,9 +192,8 @@ def comodulogram(data: xr.Dataset) -> go.Figure:
         "colour: modulation index minus the mean of its surrogates; text: index, and corrected p",
     )
     choice(figure, sites, range(len(sites)))
-    unit = data.attrs["frequency_unit"]
-    figure.update_xaxes(title=f"band of the phase ({unit} or name)", type="category")
-    figure.update_yaxes(title=f"band of the amplitude ({unit} or name)", type="category")
+    figure.update_xaxes(title="band of the phase", type="category")
+    figure.update_yaxes(title="band of the amplitude", type="category")
     return figure
 
 
@@ -197,8 +211,9 @@ def complexity(data: xr.Dataset) -> go.Figure:
     from plotly.subplots import make_subplots
 
     kinds = names_of(data, "complexity_measure")
-    titles = [f"{kind} (normalised, no unit)" for kind in kinds]
-    figure = make_subplots(rows=1, cols=len(kinds), subplot_titles=titles, horizontal_spacing=0.1)
+    figure = make_subplots(rows=1, cols=len(kinds), horizontal_spacing=0.12)
+    for column, kind in enumerate(kinds):
+        figure.update_yaxes(title=f"{kind} (normalised, no unit)", col=column + 1)
     owners, sites = [], _shown_sites(data)
     for number, site in enumerate(sites):
         for column, kind in enumerate(kinds):
@@ -214,7 +229,7 @@ def complexity(data: xr.Dataset) -> go.Figure:
     )
     choice(figure, sites, owners)
     figure.update_xaxes(tickangle=-60, title="unit")
-    figure.update_layout(legend={"orientation": "h", "y": -0.35})
+    figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0.4})
     return figure
 
 
@@ -224,7 +239,7 @@ def _shown_sites(data: xr.Dataset) -> list[str]:
     return [names[place] for place in np.unique(spread)]
 
 
-def _measure_traces(at: xr.Dataset) -> list[go.Scatter]:
+def _measure_traces(at: xr.Dataset, first: bool) -> list[go.Scatter]:
     import plotly.graph_objects as go
 
     labels, value = names_of(at, "statistic"), at["value"].values
@@ -238,6 +253,7 @@ def _measure_traces(at: xr.Dataset) -> list[go.Scatter]:
             mode="lines",
             line={"color": GREY, "width": 9},
             name="surrogates",
+            showlegend=first,
             hoverinfo="skip",
         )
     ]
@@ -248,12 +264,13 @@ def _measure_traces(at: xr.Dataset) -> list[go.Scatter]:
         # An empty group keeps its place in the legend and its turn in the list of sites.
         traces.append(
             go.Scatter(
-                x=value[mask],
-                y=[label for label, one in zip(labels, mask, strict=True) if one],
+                x=value[mask] if mask.any() else [None],
+                y=[label for label, one in zip(labels, mask, strict=True) if one] or labels[:1],
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": 9},
                 error_x=_bars(at, mask),
                 name=name,
+                showlegend=first,
                 customdata=np.stack(
                     [at["null_mean"].values[mask], at["p_corrected"].values[mask]], 1
                 ),
@@ -348,7 +365,10 @@ def _coupling_map(data: xr.Dataset, site: str) -> go.Heatmap:
         zmid=0,
         zmin=-largest,
         zmax=largest,
-        colorbar={"title": {"text": "index minus surrogates (no unit)", "side": "right"}},
+        colorbar={
+            "title": {"text": "index minus surrogates (no unit)", "side": "right"},
+            "tickformat": ".1e",
+        },
         hovertemplate="phase %{x}, amplitude %{y}: %{z:+.5f}<extra></extra>",
     )
 

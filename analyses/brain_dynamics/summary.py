@@ -54,7 +54,8 @@ def _of_kind(data: xr.Dataset, kind: str) -> str:
     name = kind[0].upper() + kind[1:]
     verb = "exceed" if kind in data.attrs["one_sided"] else "leave"
     verdict = (
-        f"{verb}s the range of its surrogates in {int(beats.sum())} of {int(tested.sum())} cases, most in"
+        f"{verb}s the range of its surrogates in {int(beats.sum())} of {int(tested.sum())} cases, "
+        "most in"
         if beats.any()
         else f"does not {verb} the range of its surrogates; nearest is"
     )

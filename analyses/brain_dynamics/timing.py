@@ -110,10 +110,7 @@ def sessions_of(recording: Recording) -> list[NDArray[np.int64]]:
         All rows at once where every row is a stimulus of its own and nothing says its time.
     """
     table = recording.rows
-    by = [name for name in ("checkpoint", "stimulus") if name in table]
-    groups = table.groupby(by, sort=True).ngroup().to_numpy() if by else np.zeros(len(table))
-    if len(np.unique(groups)) == len(table):
-        groups = np.zeros(len(table))
+    groups = _groups(table)
     within = next((name for name in ("time", "position") if name in table), None)
     moment = table[within].to_numpy() if within else np.arange(len(table))
     order = np.lexsort((moment, groups))
@@ -179,15 +176,19 @@ def _best_length(sizes: NDArray[np.int64], least_blocks: int) -> int:
     return int(fitting.max())
 
 
+def _groups(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Session of each row; one for all where every row is a stimulus of its own."""
+    by = [name for name in ("checkpoint", "stimulus") if name in table]
+    groups = table.groupby(by, sort=True).ngroup().to_numpy() if by else np.empty(0)
+    if len(np.unique(groups)) in (0, len(table)):
+        return np.zeros(len(table), dtype=np.int64)
+    return groups.astype(np.int64)
+
+
 def _spacing(table: pd.DataFrame) -> float:
-    groups = [name for name in ("checkpoint", "stimulus") if name in table]
-    ordered = table.sort_values([*groups, "time"], kind="stable")
-    times = ordered["time"].to_numpy(dtype=np.float64)
-    same = np.ones(len(times) - 1, dtype=bool)
-    for name in groups:
-        codes = ordered[name].to_numpy()
-        same &= codes[1:] == codes[:-1]
-    steps = np.diff(times)[same]
+    groups, times = _groups(table), table["time"].to_numpy(dtype=np.float64)
+    order = np.lexsort((times, groups))
+    steps = np.diff(times[order])[np.diff(groups[order]) == 0]
     if not len(steps) or not np.isfinite(steps).all():
         raise UsageError(
             "Found no two rows of one session with times; expected a finite time in every row: "
