@@ -36,7 +36,7 @@ METHOD = (
     "blocks, where there are fewer than eight sessions) drawn with replacement. Phases of tokens "
     "or ticks are those of sequences without seconds: their frequencies are cycles per step. "
     "Phase-randomised signals meet at their ends, recorded ones need not, so slow drifts may pass "
-    "for structure."
+    "for structure; transients that stimuli evoke in all units at once count as coupling."
 )
 
 
