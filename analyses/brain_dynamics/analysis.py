@@ -33,8 +33,9 @@ METHOD = (
     "the same values too), two-sided. Counts: slope of the activity of all units on that one step "
     "before, against shifted units. p-values are corrected over sites and bands within each kind "
     "of measure (Benjamini-Hochberg). Intervals are 2.5 to 97.5 percentiles over sessions (or "
-    "blocks, where there are fewer than eight sessions) drawn with replacement. Phases of tokens "
-    "or ticks are those of sequences without seconds: their frequencies are cycles per step. "
+    "blocks, where there are fewer than eight sessions) drawn with replacement; those of the "
+    "modulation index are moved to its value, which fewer different blocks would raise. Phases of "
+    "tokens or ticks are those of sequences without seconds: frequencies are cycles per step. "
     "Phase-randomised signals meet at their ends, recorded ones need not, so slow drifts may pass "
     "for structure; transients that stimuli evoke in all units at once count as coupling."
 )

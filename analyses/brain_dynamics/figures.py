@@ -75,7 +75,7 @@ def measures(data: xr.Dataset) -> go.Figure:
                 owners.append(number)
     style(
         figure,
-        "Every measure beside its surrogates",
+        "Measures on the range of their surrogates",
         f"grey: 95 % range of {data.attrs['n_surrogates']} surrogates; bars: 95 % intervals; "
         f"{data.attrs['n_blocks']} blocks of {data.attrs['block_rows']} {data.attrs['step']}s",
         height=380 + 26 * data.sizes["statistic"],
@@ -160,7 +160,7 @@ def connectivity(data: xr.Dataset) -> go.Figure:
     )
     style(
         figure,
-        "Coupling between units",
+        "Coupling of every two units",
         "mean over blocks; locking counts common sources, the lag index counts delays only",
         height=680,
     )
@@ -223,7 +223,7 @@ def complexity(data: xr.Dataset) -> go.Figure:
                 owners.append(number)
     style(
         figure,
-        "Complexity by unit",
+        "Complexity of every unit",
         "grey: 95 % range of surrogates of the same spectrum; below it lies order beyond that",
         height=620,
     )

@@ -60,11 +60,11 @@ def _measure(at: xr.Dataset, data: xr.Dataset) -> Measure:
         null,
         bool(at["beats_null"]),
         where=where,
-        note="; ".join(_notes(name, data)),
+        note="; ".join(_notes(name, at, data)),
     )
 
 
-def _notes(name: str, data: xr.Dataset) -> list[str]:
+def _notes(name: str, at: xr.Dataset, data: xr.Dataset) -> list[str]:
     notes = []
     n_blocks = int(data.attrs["n_blocks"])
     if n_blocks < 2:
@@ -75,6 +75,8 @@ def _notes(name: str, data: xr.Dataset) -> list[str]:
         notes.append("mean over units, amplitudes pooled over blocks")
     if name == SLOPE:
         notes.append("of the recorded units; those not recorded lower it")
+    if bool(at["beats_null"]):
+        return notes
     family = np.isfinite(data["value"].values) & (data["measure"].values == name)[None]
     two_sided = 1 if name not in data.attrs["one_sided"] else 0
     if family.sum() * (1 + two_sided) > ALPHA * (int(data.attrs["n_surrogates"]) + 1):
