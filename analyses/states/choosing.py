@@ -1,0 +1,147 @@
+"""How many states: held-out log likelihood over folds of trials, with the one-standard-error rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analyses.states.models import HMMGLM, OneHotHMMGLM
+from analyses.states.trials import Trials, read_trials
+from workbench.errors import UsageError
+
+Array = NDArray[np.float64]
+_BLOCKS = 20
+_LEAST_BLOCK = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Held-out likelihood over numbers of states, and the number chosen.
+
+    Attributes
+    ----------
+    n_states : int
+        The smallest number within one standard error of the best, by differences of the same trials.
+    candidates : ndarray (candidates,) of int
+    log_likelihood : ndarray (candidates, trials)
+        Nats of each trial by a fit that has not seen it.
+    bins : ndarray (trials,) of int
+    folds : ndarray (trials,) of int
+    """
+
+    n_states: int
+    candidates: NDArray[np.int64]
+    log_likelihood: Array
+    bins: NDArray[np.int64]
+    folds: NDArray[np.int64]
+
+    @property
+    def curve(self) -> Array:
+        """Held-out log likelihood of each candidate, in nats a bin: (candidates,)."""
+        return self.log_likelihood.sum(axis=1) / self.bins.sum()
+
+    @property
+    def standard_error(self) -> Array:
+        """Of each candidate's difference from the best, over trials, in nats a bin: (candidates,)."""
+        apart = self.log_likelihood - self.log_likelihood[self.curve.argmax()]
+        n_trials = len(self.bins)
+        return apart.std(axis=1, ddof=1) * np.sqrt(n_trials) / self.bins.sum()
+
+    def gain(self, n_states: int) -> Array:
+        """Nats a bin of each trial over one state: (trials,)."""
+        rows = {int(each): row for each, row in zip(self.candidates, self.log_likelihood)}
+        return (rows[n_states] - rows[1]) / self.bins
+
+
+def choose_n_states(
+    spikes: Any,
+    candidates: Iterable[int] = (1, 2, 3, 4, 5),
+    *,
+    model: type[HMMGLM] = OneHotHMMGLM,
+    n_folds: int = 5,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+    **parameters: Any,
+) -> Choice:
+    """Choose the number of states by the likelihood of held-out trials.
+
+    Parameters
+    ----------
+    spikes : array (trials, time, neurons) or (time, neurons), or list of (time, neurons)
+        One trial is cut into twenty blocks of time.
+    candidates : iterable of int
+        Numbers of states to try.
+    model : type
+        `OneHotHMMGLM`, `GaussianHMMGLM` or `HMMGLM`.
+    n_folds : int
+        At most so many; fewer where there are fewer groups.
+    groups : array (trials,), optional
+        Trials of one group, such as a session, are held out together.
+    seed : int
+    **parameters
+        Of the model, such as ``link`` or ``restarts``.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    UsageError
+        If there are fewer than two trials or groups, or no candidate.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).poisson(0.5, (6, 60, 3))
+    >>> choose_n_states(noise, (1, 2), n_folds=2, restarts=1, link="exp").n_states
+    1
+    """
+    numbers = sorted({int(each) for each in candidates})
+    if not numbers or numbers[0] < 1:
+        raise UsageError(f"Found candidates {numbers}; expected at least one number from 1 on.")
+    trials = read_trials(spikes, parameters.get("emission", "poisson") == "poisson")
+    if len(trials.lengths) == 1 and groups is None:
+        trials = trials.in_blocks(max(_LEAST_BLOCK, trials.n_bins // _BLOCKS))
+    folds = _folds(trials, groups, n_folds, seed)
+    parts = trials.split(trials.values)
+    found = np.empty((len(numbers), len(parts)))
+    for fold in np.unique(folds):
+        inside, outside = (
+            [parts[each] for each in np.flatnonzero(where)] for where in (folds != fold, folds == fold)
+        )
+        for number, n_states in enumerate(numbers):
+            fitted = model(n_states, seed, **parameters).fit(inside)
+            found[number, folds == fold] = fitted.log_likelihoods(outside)
+    chosen = _smallest_good(np.array(numbers), found)
+    return Choice(chosen, np.array(numbers), found, trials.lengths, folds)
+
+
+def _folds(
+    trials: Trials, groups: ArrayLike | None, n_folds: int, seed: int
+) -> NDArray[np.int64]:
+    names = np.arange(len(trials.lengths)) if groups is None else np.asarray(groups)
+    if names.shape != trials.lengths.shape:
+        raise UsageError(
+            f"Found {names.shape} groups for {len(trials.lengths)} trials; expected one a trial."
+        )
+    _, codes = np.unique(names, return_inverse=True)
+    n_groups = int(codes.max()) + 1
+    if n_groups < 2 or n_folds < 2:
+        raise UsageError(
+            f"Found {n_groups} groups of trials and n_folds={n_folds}; expected at least two of "
+            "each, to hold some out: give more trials."
+        )
+    order = np.random.default_rng([seed, 7]).permutation(n_groups)
+    return (order % min(n_folds, n_groups))[codes]
+
+
+def _smallest_good(numbers: NDArray[np.int64], found: Array) -> int:
+    """The one-standard-error rule on paired differences (Breiman et al. 1984, section 3.4.3)."""
+    best = found.sum(axis=1).argmax()
+    apart = found[best] - found
+    error = apart.std(axis=1, ddof=1) / np.sqrt(found.shape[1])
+    return int(numbers[np.flatnonzero(apart.mean(axis=1) <= error)[0]])
