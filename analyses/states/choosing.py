@@ -53,7 +53,7 @@ class Choice:
 
     def gain(self, n_states: int) -> Array:
         """Nats a bin of each trial over one state: (trials,)."""
-        rows = {int(each): row for each, row in zip(self.candidates, self.log_likelihood)}
+        rows = dict(zip(self.candidates.tolist(), self.log_likelihood, strict=True))
         return (rows[n_states] - rows[1]) / self.bins
 
 
@@ -110,14 +110,30 @@ def choose_n_states(
     parts = trials.split(trials.values)
     found = np.empty((len(numbers), len(parts)))
     for fold in np.unique(folds):
-        inside, outside = (
-            [parts[each] for each in np.flatnonzero(where)] for where in (folds != fold, folds == fold)
-        )
         for number, n_states in enumerate(numbers):
-            fitted = model(n_states, seed, **parameters).fit(inside)
-            found[number, folds == fold] = fitted.log_likelihoods(outside)
+            unfitted = model(n_states, seed, **parameters)
+            found[number, folds == fold] = held_out(parts, folds == fold, unfitted)
     chosen = _smallest_good(np.array(numbers), found)
     return Choice(chosen, np.array(numbers), found, trials.lengths, folds)
+
+
+def held_out(parts: list[Array], outside: NDArray[np.bool_], model: HMMGLM) -> Array:
+    """Log likelihood, in nats, of each trial outside, by a fit to all others.
+
+    Parameters
+    ----------
+    parts : list of ndarray (time, neurons)
+    outside : ndarray of bool (trials,)
+    model : HMMGLM
+        Not fitted.
+
+    Returns
+    -------
+    ndarray (trials outside,)
+    """
+    inside = [part for part, out in zip(parts, outside, strict=True) if not out]
+    fitted = model.fit(inside)
+    return fitted.log_likelihoods([part for part, out in zip(parts, outside, strict=True) if out])
 
 
 def _folds(

@@ -67,7 +67,7 @@ def expectation(
     found = posterior_of(problem, chain, log_emission)
     objective = (
         float(found.log_likelihood.sum())
-        + problem.rest()
+        + problem.rest
         + float(prior.value(couplings.weights).sum())
         + prior.hyper_value()
         + float(problem.penalty(couplings).sum())

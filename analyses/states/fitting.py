@@ -125,7 +125,7 @@ def _one_state(problem: Problem, settings: Settings) -> Couplings:
         moved, _ = maximized_couplings(problem, couplings, prior, share)
         change = float(np.abs(moved.table - couplings.table).max())
         couplings = moved
-        if change < 1e-4:
+        if change < 1e-3:
             break
     return couplings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ class Problem:
     bias_precision: float
     pseudocount: float
 
-    @property
+    @cached_property
     def usual_variance(self) -> Array:
         """Centre of the variances' weak prior: a share of the variance of each neuron."""
         if not self.design.emission.has_variance:
@@ -49,6 +50,7 @@ class Problem:
         variance = self.design.values.var(axis=0)
         return _LEAST_VARIANCE_SHARE * np.maximum(variance, 1e-12)
 
+    @cached_property
     def rest(self) -> float:
         """What densities leave out."""
         return self.design.emission.rest(self.design.values)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 _FORBIDDEN = -1e6
+_N_FIXED_POINTS = 5
 CLASSES = ("inhibitory", "none", "excitatory")
 
 
@@ -196,10 +197,11 @@ class SignedPrior:
         return (each + self._template_value(counts, self.concentration)).sum(axis=1)
 
     def hyper_value(self) -> float:
-        """Weak log-normal and inverse-gamma priors around where they start, one coupling's worth."""
-        apart = np.log(self.concentration / self.start)
+        """Weak gamma and inverse-gamma priors around where they start, one coupling's worth."""
+        share = self.concentration / self.start
         relative = self.start_width / self.width
-        return float(-0.5 * np.square(apart).sum() + np.log(relative) - 0.5 * relative**2)
+        template = 0.0 if self.log_known is not None else float((np.log(share) - share).sum())
+        return template + math.log(relative) - 0.5 * relative**2
 
     def pull(self, weights: Array) -> tuple[Array | float, Array | float]:
         """Towards zero, within the slab."""
@@ -232,20 +234,17 @@ class SignedPrior:
         return raised.sum(axis=2) + gammaln(total) - gammaln(total + self.n_states)
 
     def _learned(self, counts: Array) -> Array:
-        from scipy.optimize import minimize
+        """Minka's fixed point (2000, Estimating a Dirichlet distribution, equation 55), with gamma
+        priors whose modes are where the concentrations start; each step goes up."""
+        from scipy.special import digamma
 
-        kinds, n_each = np.unique(counts.reshape(-1, 3), axis=0, return_counts=True)
-
-        def loss(log_concentration: Array) -> float:
-            concentration = np.exp(log_concentration)
-            fit = n_each @ self._template_value(kinds[:, None], concentration)[:, 0]
-            apart = log_concentration - np.log(self.start)
-            return float(0.5 * np.square(apart).sum() - fit)
-
-        found = minimize(
-            loss, np.log(self.concentration), method="L-BFGS-B", bounds=[(-7.0, 4.0)] * 3
-        )
-        return np.exp(found.x)
+        concentration, n_couplings = self.concentration, counts.shape[0] * counts.shape[1]
+        for _ in range(_N_FIXED_POINTS):
+            total = concentration.sum()
+            seen = (digamma(counts + concentration) - digamma(concentration)).sum(axis=(0, 1))
+            asked = n_couplings * float(digamma(self.n_states + total) - digamma(total))
+            concentration = (concentration * seen + 1) / (asked + 1 / self.start)
+        return concentration
 
 
 def counts_of(weights: Array) -> Array:

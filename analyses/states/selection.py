@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from analyses.states.priors import SignedPrior, counts_of
 
 Array = NDArray[np.float64]
-_N_SWEEPS = 4
+_N_SWEEPS = 3
+_SETTLED = 1e-5
+_LEAST_CURVATURE = 1e-9
 
 
 def select_couplings(
@@ -42,35 +44,53 @@ def select_couplings(
     ndarray (states, to, from + 1)
         The step from where the quadratic is taken.
     """
-    n_states, n_neurons, _ = weights.shape
-    walk = _Walk(weights.copy(), gradient.copy(), curvature, prior)
-    moved = np.zeros((n_states, n_neurons))
+    walk = _Walk(weights, gradient, curvature, prior, bias_precision, shared_bias)
     for _ in range(_N_SWEEPS):
         before = walk.weights.copy()
         for source in range(weights.shape[2]):
-            for state in range(n_states):
+            for state in range(len(weights)):
                 walk.visit(state, source)
-        moved += walk.move_bias(bias_precision, shared_bias)
-        if np.abs(walk.weights - before).max(initial=0.0) < 1e-6:
+        if np.abs(walk.weights - before).max(initial=0.0) < _SETTLED:
             break
-    return np.concatenate([walk.weights - weights, moved[:, :, None]], axis=2)
+    step = walk.weights - weights
+    return np.concatenate([step, walk.bias_step(step)[:, :, None]], axis=2)
 
 
 class _Walk:
-    """Weights on their way, with the gradient of the quadratic where they are."""
+    """Weights on their way, and the gradient of the quadratic there, at the best bias for them.
+
+    The bias is eliminated (Schur complement): the past has a positive mean, so that a weight and the
+    bias can hardly move apart.
+    """
 
     def __init__(
-        self, weights: Array, gradient: Array, curvature: Array, prior: SignedPrior
+        self,
+        weights: Array,
+        gradient: Array,
+        curvature: Array,
+        prior: SignedPrior,
+        bias_precision: float,
+        shared: bool,
     ) -> None:
-        self.weights, self.gradient, self.curvature = weights, gradient, curvature
-        self.prior, self.cost = prior, prior.cost()
+        self.weights, self.prior, self.cost = weights.copy(), prior, prior.cost()
+        self.curvature = curvature[..., :-1, :-1]
+        self.cross = curvature[..., :-1, -1]
+        self.shared = shared
+        self.slope, own = gradient[..., -1], curvature[..., -1, -1]
+        if shared:
+            self.slope = np.broadcast_to(self.slope.sum(axis=0), own.shape)
+            own = np.broadcast_to(own.sum(axis=0), own.shape)
+        self.own_bias = own + bias_precision + _LEAST_CURVATURE
+        self.gradient = gradient[..., :-1] - self.cross * (self.slope / self.own_bias)[..., None]
         self.counts = counts_of(weights)
         self.every = np.arange(weights.shape[1])
 
     def visit(self, state: int, source: int) -> None:
         """Give one coupling of every receiving neuron its best class and size."""
         old = self.weights[state, :, source]
-        own = self.curvature[state, :, source, source]
+        cross = self.cross[state, :, source]
+        own = self.curvature[state, :, source, source] - cross**2 / self.own_bias[state]
+        own = np.maximum(own, 0.0)
         pull = self.gradient[state, :, source] + own * old
         stiff = own + 1 / self.prior.width**2
         counts = self.counts[:, source]
@@ -81,20 +101,23 @@ class _Walk:
         present = gain + chance[self.every, sign] - chance[:, 1] > 0
         new = np.where(present & (sign != 1), pull / stiff, 0.0)
         counts[self.every, _class(new)] += 1
+        self._move(state, source, new - old)
         self.weights[state, :, source] = new
-        self.gradient[state] -= self.curvature[state, :, :, source] * (new - old)[:, None]
 
-    def move_bias(self, precision: float, shared: bool) -> Array:
-        """Newton's step of the biases given the weights: (states, neurons)."""
-        slope, own = self.gradient[..., -1], self.curvature[..., -1, -1]
-        if shared:
-            step = slope.sum(axis=0) / (own.sum(axis=0) + precision)
-            step = np.broadcast_to(step, slope.shape)
+    def _move(self, state: int, source: int, change: Array) -> None:
+        self.gradient[state] -= self.curvature[state, :, :, source] * change[:, None]
+        shift = (self.cross[state, :, source] * change / self.own_bias[state])[:, None]
+        if self.shared:
+            self.gradient += self.cross * shift
         else:
-            step = slope / (own + precision)
-        self.gradient = self.gradient - self.curvature[..., -1] * step[..., None]
-        self.gradient[..., -1] -= precision * step / (len(slope) if shared else 1)
-        return step
+            self.gradient[state] += self.cross[state] * shift
+
+    def bias_step(self, step: Array) -> Array:
+        """Step of the biases (states, neurons) that goes with a step of the weights."""
+        taken = (self.cross * step).sum(axis=2)
+        if self.shared:
+            taken = np.broadcast_to(taken.sum(axis=0), taken.shape)
+        return (self.slope - taken) / self.own_bias
 
 
 def _class(values: Array) -> NDArray[np.int64]:

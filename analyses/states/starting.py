@@ -18,6 +18,7 @@ WINDOWS = (25, 50, 12, 100)
 _MOST_SPANS = 2000
 _MOST_AXES = 12
 _OWN = 0.9
+_LEAST_SPAN = 4
 
 
 def clustered_share(
@@ -40,7 +41,8 @@ def clustered_share(
     ndarray (bins, states)
     """
     trials = problem.trials
-    # Fewer spans than states leave nothing to cluster.
+    # A span as long as a trial mixes its states; fewer spans than states leave none to cluster.
+    window = min(window, max(_LEAST_SPAN, int(trials.lengths.max()) // 3))
     window = min(window, max(1, trials.n_bins // (4 * n_states)))
     spans = trials.in_blocks(max(window, trials.n_bins // _MOST_SPANS))
     axes = _axes(_span_scores(problem, one, spans.padded))
