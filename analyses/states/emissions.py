@@ -31,8 +31,8 @@ class Emission(Protocol):
     def log_density(self, counts: Array, drive: Array) -> Array:
         """Logarithm of the density, without what depends on neither drive nor variance."""
 
-    def derivatives(self, counts: Array, drive: Array) -> tuple[Array, Array]:
-        """Score and Fisher information in the drive, for variance one."""
+    def expanded(self, counts: Array, drive: Array) -> tuple[Array, Array, Array]:
+        """Log density, score and Fisher information in the drive, for variance one."""
 
     def rest(self, counts: Array) -> float:
         """What `log_density` leaves out, summed."""
@@ -74,14 +74,15 @@ class Poisson:
             return counts * drive - mean
         return counts * np.log(np.maximum(mean, _TINY)) - mean
 
-    def derivatives(self, counts: Array, drive: Array) -> tuple[Array, Array]:
-        """``(x / f - 1) f'`` and ``f'^2 / f``."""
-        mean = np.maximum(self.mean(drive), _TINY)
+    def expanded(self, counts: Array, drive: Array) -> tuple[Array, Array, Array]:
+        """``x ln f - f``, ``(x / f - 1) f'`` and ``f'^2 / f``."""
         if self.link == "exp":
-            return counts - mean, mean
+            mean = np.exp(drive)
+            return counts * drive - mean, counts - mean, np.maximum(mean, _TINY)
+        mean = np.maximum(self.mean(drive), _TINY)
         slope = _sigmoid(drive) if self.link == "softplus" else mean * (1 - mean)
         relative = slope / mean
-        return counts * relative - slope, slope * relative
+        return counts * np.log(mean) - mean, counts * relative - slope, slope * relative
 
     def rest(self, counts: Array) -> float:
         """``- sum ln x!``."""
@@ -107,9 +108,10 @@ class Gaussian:
         """``-(x - drive)^2 / 2``: variance enters outside."""
         return -0.5 * np.square(counts - drive)
 
-    def derivatives(self, counts: Array, drive: Array) -> tuple[Array, Array]:
-        """Residual, and one."""
-        return counts - drive, np.ones_like(drive)
+    def expanded(self, counts: Array, drive: Array) -> tuple[Array, Array, Array]:
+        """Minus half the squared residual, the residual, and one."""
+        residual = counts - drive
+        return -0.5 * np.square(residual), residual, np.ones_like(drive)
 
     def rest(self, counts: Array) -> float:
         """``- ln(2 pi) / 2`` a value."""

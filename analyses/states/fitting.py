@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 MakePrior = Callable[[Array, int], Prior]
 _STICKY = 0.95
 _STEPS_ONE_STATE = 25
-_STEPS_A_LINK = 6
+_STEPS_A_LINK = 3
 _STEPS_FROM_A_GUESS = 2
 
 
@@ -37,7 +37,7 @@ class Settings:
     lags: int = 5
     decay: float = 1.0
     restarts: int = 4
-    screening: int = 12
+    screening: int = 6
     max_iterations: int = 100
     tolerance: float = 1e-6
     ridge: float = 1e-2

@@ -96,7 +96,7 @@ class HMMGLM:
         lags: int = 5,
         decay: float = 1.0,
         restarts: int = 4,
-        screening: int = 12,
+        screening: int = 6,
         max_iterations: int = 100,
         tolerance: float = 1e-6,
         ridge: float = 1e-2,

@@ -149,9 +149,8 @@ def slopes(design: Design, couplings: Couplings, share: Array) -> Slopes:
     packed = np.zeros((n_states, n_neurons, len(first)))
     for bins, drive in design.blocks(couplings):
         past, weight = design.past[bins], share[bins]
-        pairs = past[:, first] * past[:, second]
-        density = design.emission.log_density(design.values[bins, None], drive)
-        score, information = design.emission.derivatives(design.values[bins, None], drive)
+        pairs = _pairs(past)
+        density, score, information = design.emission.expanded(design.values[bins, None], drive)
         for state in range(n_states):
             own = weight[:, state]
             value[state] += own @ density[:, state]
@@ -162,6 +161,18 @@ def slopes(design: Design, couplings: Couplings, share: Array) -> Slopes:
     curvature[:, :, first, second] = packed
     curvature[:, :, second, first] = packed
     return Slopes(value, gradient, curvature)
+
+
+def _pairs(past: Array) -> Array:
+    """Products of every two columns, upper triangle: (bins, pairs); slices, not gathers."""
+    width = past.shape[1]
+    pairs = np.empty((len(past), width * (width + 1) // 2))
+    start = 0
+    for column in range(width):
+        stop = start + width - column
+        np.multiply(past[:, column, None], past[:, column:], out=pairs[:, start:stop])
+        start = stop
+    return pairs
 
 
 def newton_step(

@@ -45,9 +45,12 @@ def select_couplings(
         The step from where the quadratic is taken.
     """
     walk = _Walk(weights, gradient, curvature, prior, bias_precision, shared_bias)
+    # Strong sources first: their order must not depend on how neurons are numbered.
+    strength = np.square(weights) * np.diagonal(walk.curvature, axis1=2, axis2=3)
+    sources = np.argsort(-strength.sum(axis=(0, 1)), kind="stable").tolist()
     for _ in range(_N_SWEEPS):
         before = walk.weights.copy()
-        for source in range(weights.shape[2]):
+        for source in sources:
             for state in range(len(weights)):
                 walk.visit(state, source)
         if np.abs(walk.weights - before).max(initial=0.0) < _SETTLED:

@@ -55,7 +55,7 @@ def clustered_share(
 def _span_scores(problem: Problem, one: Couplings, padded) -> Array:  # type: ignore[no-untyped-def]
     design = problem.design
     drive = design.past @ one.table[0].T
-    score, _ = design.emission.derivatives(design.values, drive)
+    _, score, _ = design.emission.expanded(design.values, drive)
     products = np.swapaxes(padded(score), 1, 2) @ padded(design.past)
     flat = products.reshape(len(products), -1)
     spread = flat.std(axis=0)
