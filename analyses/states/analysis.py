@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from workbench.analysis.measure import Measure
 
 METHOD = (
-    "A hidden Markov model over time; in every state each unit is driven by the filtered past of all "
-    "units through that state's own signed couplings (Poisson regression for counts, normal for "
-    "other activity, which is scaled to mean 0 and standard deviation 1). Fitted by expectation-"
-    "maximisation over all trials at once. Whether a coupling is inhibitory, absent or excitatory is "
-    "a draw from a template that all states share (spike and slab). The number of states is the "
+    "A hidden Markov model over time; in every state each unit is driven by the filtered past of "
+    "all units through that state's own signed couplings (Poisson regression for counts, normal "
+    "for other activity, which is scaled to mean 0 and standard deviation 1). Fitted by expectation-"
+    "maximisation over all trials at once. Whether a coupling is inhibitory, absent or excitatory "
+    "is a draw from a template that all states share (spike and slab). The number of states is the "
     "smallest whose held-out likelihood is within one standard error of the best, over folds of "
-    "whole trials. The gain over one state is held out too; its null turns every unit round in time "
-    "within every trial by a random time of its own: single units keep their rhythms, what they "
+    "whole trials. The gain over one state is held out too; its null turns every unit round in "
+    "time within every trial by a random time of its own: single units keep their rhythms, what they "
     "share is gone. p-values are corrected over sites (Benjamini-Hochberg). Signs shared between "
     "states are compared with couplings shuffled over pairs. Trials are stimuli or the column "
     "`trial`; a few long series are cut into blocks. Only the most variable units are analysed."
@@ -141,7 +141,7 @@ class HiddenStates(Analysis):
     def compute(
         self,
         recording: Recording,
-        companions: Mapping[str, Recording],  # noqa: ARG002 - part of the contract
+        companions: Mapping[str, Recording],
         map_sites: MapSites,
     ) -> Findings:
         """Fit and test states at every site; see `Analysis.compute`.
@@ -308,8 +308,7 @@ def _attributes(
     left = [
         f"{len(each.units)} of {n_units} at {site}"
         for site, each in found.items()
-        if not each.fault
-        and len(each.units) < (n_units := int(np.prod(recording[site].shape[1:])))
+        if not each.fault and len(each.units) < (n_units := int(np.prod(recording[site].shape[1:])))
     ]
     more = f" and at {len(left) - 3} more sites" if len(left) > 3 else ""
     return {

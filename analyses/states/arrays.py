@@ -64,6 +64,7 @@ def assemble(
         "tested": (("site",), np.array([each.tested for each in every])),
         "n_trials": (("site",), np.array([len(each.bins) for each in every])),
         "n_bins": (("site",), np.array([int(each.bins.sum()) for each in every])),
+        "embedded": (("site",), np.array([each.embedded for each in every])),
         "emission": (("site",), np.array([each.emission for each in every])),
         "link": (("site",), np.array([each.link for each in every])),
         "null": (("site", "surrogate"), np.stack([each.null for each in every])),

@@ -1,4 +1,4 @@
-"""How many states: held-out log likelihood over folds of trials, with the one-standard-error rule."""
+"""How many states: held-out log likelihood over folds of trials, one-standard-error rule."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Choice:
     Attributes
     ----------
     n_states : int
-        The smallest number within one standard error of the best, by differences of the same trials.
+        The smallest number within one standard error of the best, by differences over trials.
     candidates : ndarray (candidates,) of int
     log_likelihood : ndarray (candidates, trials)
         Nats of each trial by a fit that has not seen it.
@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def standard_error(self) -> Array:
-        """Of each candidate's difference from the best, over trials, in nats a bin: (candidates,)."""
+        """Of each candidate's difference from the best, in nats a bin: (candidates,)."""
         apart = self.log_likelihood - self.log_likelihood[self.curve.argmax()]
         n_trials = len(self.bins)
         return apart.std(axis=1, ddof=1) * np.sqrt(n_trials) / self.bins.sum()
@@ -136,9 +136,7 @@ def held_out(parts: list[Array], outside: NDArray[np.bool_], model: HMMGLM) -> A
     return fitted.log_likelihoods([part for part, out in zip(parts, outside, strict=True) if out])
 
 
-def _folds(
-    trials: Trials, groups: ArrayLike | None, n_folds: int, seed: int
-) -> NDArray[np.int64]:
+def _folds(trials: Trials, groups: ArrayLike | None, n_folds: int, seed: int) -> NDArray[np.int64]:
     names = np.arange(len(trials.lengths)) if groups is None else np.asarray(groups)
     if names.shape != trials.lengths.shape:
         raise UsageError(

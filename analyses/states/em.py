@@ -112,9 +112,7 @@ def climb(
     least = tolerance * problem.trials.n_bins
     for _ in range(max_iterations):
         chain = maximized_chain(state.moves, state.first, problem.pseudocount)
-        couplings, log_emission = maximized_couplings(
-            problem, state.couplings, prior, state.share
-        )
+        couplings, log_emission = maximized_couplings(problem, state.couplings, prior, state.share)
         state = expectation(problem, couplings, chain, prior, log_emission)
         history.append(state.objective)
         if len(history) > 2 and history[-1] - history[-2] < least:
@@ -132,6 +130,4 @@ def climb(
 
 def evaluated(problem: Problem, couplings: Couplings, chain: Chain, prior: Prior) -> State:
     """The state that given parameters are in."""
-    return expectation(
-        problem, couplings, chain, prior, densities(problem.design, couplings)[0]
-    )
+    return expectation(problem, couplings, chain, prior, densities(problem.design, couplings)[0])

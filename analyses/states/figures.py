@@ -54,7 +54,9 @@ def couplings(data: xr.Dataset) -> go.Figure:
     sites = drawn_sites(data)
     n_states = int(max(data.sel(site=site)["tested"] for site in sites))
     figure = make_subplots(
-        1, n_states, subplot_titles=[f"state {k + 1}" for k in range(n_states)],
+        1,
+        n_states,
+        subplot_titles=[f"state {k + 1}" for k in range(n_states)],
         horizontal_spacing=0.16 / n_states,
     )
     owners = []
@@ -65,7 +67,7 @@ def couplings(data: xr.Dataset) -> go.Figure:
     style(
         figure,
         "Couplings in each state",
-        "blue excites, red inhibits, white is absent; one colour scale for all states",
+        "blue excites, orange inhibits, white is absent; one colour scale for all states",
     )
     choice(figure, sites, owners)
     figure.update_xaxes(title="from unit", tickangle=-90, constrain="domain", showgrid=False)
@@ -147,7 +149,7 @@ def number_of_states(data: xr.Dataset) -> go.Figure:
     candidates = data["candidate"].values
     sites = drawn_sites(data)
     figure = go.Figure()
-    for number, site in enumerate(sites):
+    for site in sites:
         at = data.sel(site=site)
         curve = at["curve"].values - float(at["curve"].sel(candidate=1))
         figure.add_trace(
@@ -180,7 +182,7 @@ def number_of_states(data: xr.Dataset) -> go.Figure:
     )
     choice(figure, sites, np.repeat(np.arange(len(sites)), 2).tolist())
     figure.update_xaxes(title="number of states", tickvals=candidates)
-    figure.update_yaxes(title="held-out log likelihood over one state (nats per bin)")
+    figure.update_yaxes(title="held-out gain over one state (nats per bin)")
     return figure
 
 
@@ -203,7 +205,10 @@ def transitions(data: xr.Dataset) -> go.Figure:
     choice(figure, sites, list(range(len(sites))))
     figure.update_xaxes(title="next state", constrain="domain", showgrid=False)
     figure.update_yaxes(
-        title="state (share of bins)", autorange="reversed", scaleanchor="x", constrain="domain",
+        title="state (share of bins)",
+        autorange="reversed",
+        scaleanchor="x",
+        constrain="domain",
         showgrid=False,
     )
     return figure

@@ -123,7 +123,7 @@ def page(data: xr.Dataset, group: str, item: str) -> dict[str, go.Figure]:
     """
     import plotly.graph_objects as go
 
-    state = int(item.split()[-1]) - 1
+    state = int(item.rsplit(maxsplit=1)[-1]) - 1
     share = 100 * float(data.sel(site=group)["occupancy"].values[state])
     network = go.Figure(network_heat(data, group, state))
     style(network, f"Network of {item}", f"{escape(group)}; {share:.1f} % of bins", height=620)

@@ -73,7 +73,7 @@ def fit(trials: Trials, settings: Settings, make_prior: MakePrior) -> Fitted:
     trials : Trials
     settings : Settings
     make_prior : callable
-        From information on couplings (to, from) and number of states to the prior of the final climb.
+        From information on couplings (to, from) and number of states to the final prior.
 
     Returns
     -------
@@ -180,9 +180,7 @@ def _from_share(problem: Problem, couplings: Couplings, share: Array, prior: Pri
     return expectation(problem, couplings, chain, prior, log_emission)
 
 
-def _best_link(
-    problem: Problem, best: State, settings: Settings
-) -> tuple[Problem, State, str]:
+def _best_link(problem: Problem, best: State, settings: Settings) -> tuple[Problem, State, str]:
     """The link whose short climb from the best posterior reaches highest."""
     mean = problem.design.values.mean(axis=0)
     found = {}

@@ -61,17 +61,18 @@ class Problem:
         value = bias.mean(axis=0) if self.shared_bias else bias.sum(axis=0)
         if self.design.emission.has_variance:
             relative = self.usual_variance / couplings.variance
-            value = value - 0.5 * _VARIANCE_WEIGHT * (
-                np.log(couplings.variance) + relative
-            ).sum(axis=0)
+            value = value - 0.5 * _VARIANCE_WEIGHT * (np.log(couplings.variance) + relative).sum(
+                axis=0
+            )
         return value
 
     def chain_penalty(self, transitions: Array, initial: Array) -> float:
         """Log prior of the Markov chain."""
         with np.errstate(divide="ignore"):
-            logs = np.log(np.maximum(transitions, 1e-300)).sum() + np.log(
-                np.maximum(initial, 1e-300)
-            ).sum()
+            logs = (
+                np.log(np.maximum(transitions, 1e-300)).sum()
+                + np.log(np.maximum(initial, 1e-300)).sum()
+            )
         return float(self.pseudocount * logs)
 
 

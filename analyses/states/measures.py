@@ -39,9 +39,7 @@ def measures_of(data: xr.Dataset) -> tuple[Measure, ...]:
 
 def _gain(data: xr.Dataset, at: xr.Dataset, where: dict[str, str]) -> Measure:
     draws = at["null"].values
-    null = Null(
-        SHIFTED, float(draws.mean()), float(draws.std()), len(draws), float(at["p_gain"])
-    )
+    null = Null(SHIFTED, float(draws.mean()), float(draws.std()), len(draws), float(at["p_gain"]))
     notes = [f"{int(at['tested'])} states against one, {at['emission'].values} emission"]
     if data.attrs["cut"]:
         notes.append("trials are blocks of longer series, so neighbours are not independent")

@@ -35,8 +35,8 @@ class HMMGLM:
         Equal seeds give equal fits.
     link : {"auto", "softplus", "exp", "sigmoid"}
         From drive to expected count. The regressions are convex for ``softplus`` and ``exp``; for
-        ``sigmoid``, which stays below one spike a bin, steps are guarded instead. ``auto`` takes the
-        one that fits best.
+        ``sigmoid``, which stays below one spike a bin, steps are guarded instead. ``auto`` takes
+        the one that fits best.
     emission : {"poisson", "gaussian"}
         ``gaussian`` is for activity that is not counts; its link is the identity.
     bias : {"shared", "state"}

@@ -1,8 +1,8 @@
 """Priors on couplings: free, tied to a common mean, or signed with a shared template.
 
 The signed prior is a spike and slab. Whether a coupling is inhibitory, absent or excitatory is a
-draw from the coupling's own template, which all states share: so a coupling that exists in one state
-is likelier in the others. The template is integrated out (Dirichlet-multinomial), its
+draw from the coupling's own template, which all states share: so a coupling that exists in one
+state is likelier in the others. The template is integrated out (Dirichlet-multinomial), its
 concentrations and the slab's width are learned from all couplings (empirical Bayes).
 """
 
@@ -127,7 +127,7 @@ class SignedPrior:
     """Spike and slab with a template that all states share.
 
     A coupling costs ``ln(width sqrt(information)) - ln 2``, the Laplace approximation of the
-    evidence of a half-normal slab (MacKay 2003, chapter 28), and what the template says of its sign.
+    evidence of a half-normal slab (MacKay 2003, chapter 28), and what the template says of it.
 
     Parameters
     ----------

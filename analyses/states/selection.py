@@ -1,4 +1,4 @@
-"""Which couplings exist: coordinate ascent over weights and signs on a quadratic of the likelihood."""
+"""Which couplings exist: coordinate ascent over weights and signs on a quadratic."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def select_couplings(
 class _Walk:
     """Weights on their way, and the gradient of the quadratic there, at the best bias for them.
 
-    The bias is eliminated (Schur complement): the past has a positive mean, so that a weight and the
-    bias can hardly move apart.
+    The bias is eliminated (Schur complement): the past has a positive mean, so that a weight and
+    the bias can hardly move apart.
     """
 
     def __init__(

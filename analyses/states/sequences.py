@@ -45,9 +45,7 @@ class Sequences:
     n_left_out: int
 
 
-def sequences_of(
-    recording: Recording, column: str | None, max_bins: int, seed: int
-) -> Sequences:
+def sequences_of(recording: Recording, column: str | None, max_bins: int, seed: int) -> Sequences:
     """Order rows by trial and time, and draw trials where there are too many bins.
 
     Parameters

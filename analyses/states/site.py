@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.states.choosing import Choice, choose_n_states, held_out
-from analyses.states.models import GaussianHMMGLM, HMMGLM, OneHotHMMGLM
+from analyses.states.models import HMMGLM, GaussianHMMGLM, OneHotHMMGLM
 from workbench.analysis.site_rows import SiteRows
 from workbench.errors import WorkbenchError
 
@@ -21,6 +21,7 @@ MODELS: dict[str, type[HMMGLM]] = {
 }
 N_PERMUTATIONS = 199
 _MOST_STEPS = 200
+_MOST_DELAY = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +50,8 @@ class SiteFindings:
     ----------
     fault : str
         Why the site is left out.
+    embedded : bool
+        Whether units are one unit at several delays.
     units : ndarray (units,) of int
         Units that were analysed.
     emission, link : str
@@ -71,6 +74,7 @@ class SiteFindings:
     """
 
     fault: str = ""
+    embedded: bool = False
     units: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     emission: str = ""
     link: str = ""
@@ -120,6 +124,7 @@ def work_on_site(job: SiteJob) -> SiteFindings:
     model = MODELS[job.model](tested, job.seed, **options).fit(_trials(activity, job.lengths))
     agreement, agreement_null = shared_signs(model.connectivity_, job.seed)
     return SiteFindings(
+        embedded=_is_embedded(_trials(activity, job.lengths)),
         units=units,
         emission=emission,
         link=model.link_ if emission == "poisson" else "identity",
@@ -222,6 +227,17 @@ def _most_variable(activity: Array, n_units: int) -> NDArray[np.int64]:
     live = np.flatnonzero(spread > 1e-12 * np.abs(activity).max(axis=0))
     order = live[np.argsort(-spread[live], kind="stable")]
     return np.sort(order[:n_units])
+
+
+def _is_embedded(trials: list[Array]) -> bool:
+    """Whether the second unit is the first one, some steps later or earlier, in every trial."""
+    for lag in range(1, _MOST_DELAY + 1):
+        pairs = [(trial[lag:, 0], trial[:-lag, 1]) for trial in trials if len(trial) > lag]
+        turned = [(trial[:-lag, 0], trial[lag:, 1]) for trial in trials if len(trial) > lag]
+        for each in (pairs, turned):
+            if each and all(np.array_equal(first, second) for first, second in each):
+                return True
+    return False
 
 
 def _trials(activity: Array, lengths: NDArray[np.int64]) -> list[Array]:

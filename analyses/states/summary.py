@@ -26,7 +26,13 @@ def summarize(data: xr.Dataset) -> str:
     """
     site = best_site(data)
     at = data.sel(site=site)
-    sentences = [_verdict(data, at, site), _chosen(data), _network(at), _left_out(data)]
+    sentences = [
+        _verdict(data, at, site),
+        _chosen(data),
+        _network(at),
+        _embedded(data),
+        _left_out(data),
+    ]
     return " ".join(each for each in sentences if each)
 
 
@@ -45,7 +51,9 @@ def _verdict(data: xr.Dataset, at: xr.Dataset, site: str) -> str:
     beside = f"units turned round in time give {null.mean():+.4f} ± {null.std():.4f}"
     p_value = float(at["p_gain_corrected"])
     if not bool(beats.any()):
-        return f"No site has states that units share: at {site}, {what}; {beside} (p = {p_value:.3g})."
+        return (
+            f"No site has states that units share: at {site}, {what}; {beside} (p = {p_value:.3g})."
+        )
     return (
         f"At {site}, {what}; {beside} (p = {p_value:.3g}, corrected over sites); in all, "
         f"{int(beats.sum())} of {data.sizes['site']} sites beat this null."
@@ -74,6 +82,16 @@ def _network(at: xr.Dataset) -> str:
         f"{100 * np.mean(signs < 0):.0f} % inhibitory; the cosine of signs between states is "
         f"{float(at['agreement']):.2f} (shuffled {float(at['agreement_null_mean']):.2f}, "
         f"p = {float(at['p_agreement']):.3g})."
+    )
+
+
+def _embedded(data: xr.Dataset) -> str:
+    sites = [str(site) for site in data["site"].values[data["embedded"].values.astype(bool)]]
+    if not sites:
+        return ""
+    return (
+        f"Units of {', '.join(sites)} are one unit at several delays: couplings between them, and "
+        "what they share beyond turned ones, follow from that."
     )
 
 

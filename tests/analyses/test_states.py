@@ -89,9 +89,7 @@ def test_blocks_of_a_long_trial_change_nothing(n_time: int) -> None:
     total = np.logaddexp.reduce(ahead, axis=1)
     np.testing.assert_allclose(found.log_likelihood, total, rtol=1e-12)
     begun = np.log(initial) + log_emission[:, 0] + first
-    np.testing.assert_allclose(
-        found.probability[:, 0], np.exp(begun - total[:, None]), atol=1e-9
-    )
+    np.testing.assert_allclose(found.probability[:, 0], np.exp(begun - total[:, None]), atol=1e-9)
     np.testing.assert_allclose(found.transitions.sum(), 2 * (n_time - 1), rtol=1e-9)
 
 
@@ -129,9 +127,9 @@ def test_log_likelihood_is_that_of_all_paths_with_factorials() -> None:
 def test_the_penalised_likelihood_never_falls(kind: type, link: str) -> None:
     spikes = states.simulate(2, 5, 150, 6, seed=3, strength=20.0).spikes
     for bias in ("shared", "state"):
-        model = kind(
-            2, link=link, bias=bias, restarts=1, max_iterations=25, tolerance=0.0
-        ).fit(spikes)
+        model = kind(2, link=link, bias=bias, restarts=1, max_iterations=25, tolerance=0.0).fit(
+            spikes
+        )
         assert len(model.history_) == 25
         assert np.diff(model.history_).min() > -1e-7 * abs(model.history_[-1])
         assert model.history_[-1] > model.history_[0]
@@ -186,9 +184,7 @@ def test_without_couplings_it_is_a_poisson_hmm() -> None:
     assert states.state_accuracy(model.predict_states(spikes), truth) > 0.9
 
 
-def test_planted_networks_are_found(
-    world: states.Simulation, fitted: states.OneHotHMMGLM
-) -> None:
+def test_planted_networks_are_found(world: states.Simulation, fitted: states.OneHotHMMGLM) -> None:
     held_out, truth = world.spikes[12:], world.states[12:]
     order = states.match_states(fitted.predict_states(world.spikes[:12]), world.states[:12])
     found = fitted.connectivity_[order]
@@ -277,8 +273,9 @@ def test_forms_of_input_give_one_answer() -> None:
     models = [states.HMMGLM(2, link="exp", **SMALL).fit(each) for each in given]
     for model, each in zip(models, given, strict=True):
         np.testing.assert_array_equal(model.connectivity_, models[0].connectivity_)
-        np.testing.assert_array_equal(np.stack(list(model.predict_states(each))),
-                                      models[0].predict_states(spikes))
+        np.testing.assert_array_equal(
+            np.stack(list(model.predict_states(each))), models[0].predict_states(spikes)
+        )
     single = models[0].predict_states(spikes[0])
     assert single.shape == (60,)
     assert models[0].posterior(spikes[0]).shape == (60, 2)
