@@ -4,9 +4,10 @@
 
 Five states, 20 neurons, 50 trials of 2,000 bins, 30 to train and 20 held out. The peer is the
 scheme that the one-hot HMM-GLM's demonstration uses, written anew from its description: trial by
-trial, one forward-backward pass in a loop over time, then 50 Adam steps on couplings drawn by Gumbel-softmax,
-transitions overwritten by each trial; with the logarithm of the template where the demonstration
-passes the template itself. Everything sees the same spikes; times are CPU seconds of one process.
+trial, one forward-backward pass in a loop over time, then 50 Adam steps on couplings drawn by
+Gumbel-softmax, transitions overwritten by each trial; with the logarithm of the template where
+the demonstration passes the template itself. Everything sees the same spikes; times are CPU
+seconds of one process.
 """
 
 from __future__ import annotations

@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 METHOD = (
     "A hidden Markov model over time; in every state each unit is driven by the filtered past of "
     "all units through that state's own signed couplings (Poisson regression for counts, normal "
-    "for other activity, which is scaled to mean 0 and standard deviation 1). Fitted by expectation-"
-    "maximisation over all trials at once. Whether a coupling is inhibitory, absent or excitatory "
-    "is a draw from a template that all states share (spike and slab). The number of states is the "
-    "smallest whose held-out likelihood is within one standard error of the best, over folds of "
-    "whole trials. The gain over one state is held out too; its null turns every unit round in "
-    "time within every trial by a random time of its own: single units keep their rhythms, what they "
-    "share is gone. p-values are corrected over sites (Benjamini-Hochberg). Signs shared between "
-    "states are compared with couplings shuffled over pairs. Trials are stimuli or the column "
-    "`trial`; a few long series are cut into blocks. Only the most variable units are analysed."
+    "for other activity, which is scaled to mean 0 and standard deviation 1). Fitted by "
+    "expectation-maximisation over all trials at once. Whether a coupling is inhibitory, absent "
+    "or excitatory is a draw from a template that all states share (spike and slab). The number "
+    "of states is the smallest whose held-out likelihood is within one standard error of the "
+    "best, over folds of whole trials. The gain over one state is held out too; its null turns "
+    "every unit round in time within every trial by a random time of its own: single units keep "
+    "their rhythms, what they share is gone. p-values are corrected over sites "
+    "(Benjamini-Hochberg). Signs shared between states are compared with couplings shuffled over "
+    "pairs. Trials are stimuli or the column `trial`; a few long series are cut into blocks. Only "
+    "the most variable units are analysed."
 )
 EMISSIONS = ("auto", "poisson", "gaussian")
 _MODELS = ("onehot", "gaussian", "free")
