@@ -116,5 +116,6 @@ def _stacked(parts: list[NDArray]) -> NDArray[np.float64]:
     shape = np.max([part.shape for part in parts], axis=0)
     stacked = np.full((len(parts), *shape), np.nan)
     for number, part in enumerate(parts):
-        stacked[(number, *(slice(size) for size in part.shape))] = part
+        place: tuple[Any, ...] = (number, *(slice(size) for size in part.shape))
+        stacked[place] = part
     return stacked

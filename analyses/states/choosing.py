@@ -16,6 +16,8 @@ from workbench.errors import UsageError
 Array = NDArray[np.float64]
 _BLOCKS = 20
 _LEAST_BLOCK = 10
+# What one standard error of a normal mean leaves below it.
+_ONE_ERROR = 0.8413
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +27,13 @@ class Choice:
     Attributes
     ----------
     n_states : int
-        The smallest number within one standard error of the best, by differences over trials.
+        The smallest number within one standard error of the best.
     candidates : ndarray (candidates,) of int
     log_likelihood : ndarray (candidates, trials)
         Nats of each trial by a fit that has not seen it.
+    standard_error : ndarray (candidates,)
+        Of each candidate's difference from the best, in nats a bin: the larger of that over trials
+        and that over folds, whose trials share a fit; the latter widened by Student's t.
     bins : ndarray (trials,) of int
     folds : ndarray (trials,) of int
     """
@@ -36,6 +41,7 @@ class Choice:
     n_states: int
     candidates: NDArray[np.int64]
     log_likelihood: Array
+    standard_error: Array
     bins: NDArray[np.int64]
     folds: NDArray[np.int64]
 
@@ -43,13 +49,6 @@ class Choice:
     def curve(self) -> Array:
         """Held-out log likelihood of each candidate, in nats a bin: (candidates,)."""
         return self.log_likelihood.sum(axis=1) / self.bins.sum()
-
-    @property
-    def standard_error(self) -> Array:
-        """Of each candidate's difference from the best, in nats a bin: (candidates,)."""
-        apart = self.log_likelihood - self.log_likelihood[self.curve.argmax()]
-        n_trials = len(self.bins)
-        return apart.std(axis=1, ddof=1) * np.sqrt(n_trials) / self.bins.sum()
 
     def gain(self, n_states: int) -> Array:
         """Nats a bin of each trial over one state: (trials,)."""
@@ -113,8 +112,11 @@ def choose_n_states(
         for number, n_states in enumerate(numbers):
             unfitted = model(n_states, seed, **parameters)
             found[number, folds == fold] = held_out(parts, folds == fold, unfitted)
-    chosen = _smallest_good(np.array(numbers), found)
-    return Choice(chosen, np.array(numbers), found, trials.lengths, folds)
+    apart = (found[found.sum(axis=1).argmax()] - found).sum(axis=1) / trials.n_bins
+    error = _standard_error(found, trials.lengths, folds)
+    # The one-standard-error rule (Breiman et al. 1984, section 3.4.3), on differences.
+    chosen = int(numbers[np.flatnonzero(apart <= error)[0]])
+    return Choice(chosen, np.array(numbers), found, error, trials.lengths, folds)
 
 
 def held_out(parts: list[Array], outside: NDArray[np.bool_], model: HMMGLM) -> Array:
@@ -153,9 +155,13 @@ def _folds(trials: Trials, groups: ArrayLike | None, n_folds: int, seed: int) ->
     return (order % min(n_folds, n_groups))[codes]
 
 
-def _smallest_good(numbers: NDArray[np.int64], found: Array) -> int:
-    """The one-standard-error rule on paired differences (Breiman et al. 1984, section 3.4.3)."""
-    best = found.sum(axis=1).argmax()
-    apart = found[best] - found
-    error = apart.std(axis=1, ddof=1) / np.sqrt(found.shape[1])
-    return int(numbers[np.flatnonzero(apart.mean(axis=1) <= error)[0]])
+def _standard_error(found: Array, bins: NDArray[np.int64], folds: NDArray[np.int64]) -> Array:
+    from scipy.stats import t
+
+    apart = found[found.sum(axis=1).argmax()] - found
+    over_trials = apart.std(axis=1, ddof=1) * np.sqrt(len(bins)) / bins.sum()
+    inside = [folds == fold for fold in np.unique(folds)]
+    rates = np.stack([apart[:, own].sum(axis=1) / bins[own].sum() for own in inside], axis=1)
+    n_folds = len(inside)
+    over_folds = rates.std(axis=1, ddof=1) / np.sqrt(n_folds)
+    return np.maximum(over_trials, float(t.ppf(_ONE_ERROR, n_folds - 1)) * over_folds)

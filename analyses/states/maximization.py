@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -143,8 +143,8 @@ def maximized_couplings(
     slack = 1e-12 * np.abs(before) + 1e-10
     pending = np.ones(len(before), dtype=bool)
     kept = couplings
-    for propose in _proposals(problem, couplings, prior, found):
-        tried = kept.chosen(propose(), pending)
+    for proposed in _proposals(problem, couplings, prior, found):
+        tried = kept.chosen(proposed, pending)
         log_emission, value = densities(problem.design, tried, share)
         after = value + prior.value(tried.weights) + problem.penalty(tried)
         fails = ~(after >= before - slack)
@@ -172,7 +172,7 @@ def _with_variance(
 
 def _proposals(
     problem: Problem, couplings: Couplings, prior: Prior, found: Slopes
-) -> Iterator[Callable[[], Couplings]]:
+) -> Iterator[Couplings]:
     gradient = found.gradient / couplings.variance[..., None]
     curvature = found.curvature / couplings.variance[..., None, None]
     n_states = len(gradient)
@@ -183,10 +183,10 @@ def _proposals(
         step = select_couplings(
             couplings.weights, gradient, curvature, prior, precision, problem.shared_bias
         )
-        yield lambda: couplings.stepped(step)
+        yield couplings.stepped(step)
     newton = _newton(problem, couplings, prior, gradient, curvature)
     for halving in range(_N_HALVINGS):
-        yield lambda size=0.5**halving: couplings.stepped(size * newton)
+        yield couplings.stepped(0.5**halving * newton)
 
 
 def _newton(

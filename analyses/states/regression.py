@@ -203,7 +203,7 @@ def newton_step(
     system[..., index, index] += 1 - mask
     target = gradient * mask
     if not shared_bias:
-        return np.linalg.solve(system, target[..., None])[..., 0]
+        return np.asarray(np.linalg.solve(system, target[..., None])[..., 0], dtype=np.float64)
     inner, cross = system[..., :-1, :-1], system[..., :-1, -1]
     solved = np.linalg.solve(inner, np.stack([target[..., :-1], cross], axis=-1))
     own, tied = solved[..., 0], solved[..., 1]

@@ -281,11 +281,11 @@ def _shown(job: SiteJob, model: HMMGLM, activity: Array) -> dict[str, Any]:
     n_shown = min(job.n_shown, len(share))
     steps = np.minimum(job.steps, _MOST_STEPS)
     n_each = np.bincount(steps, minlength=_MOST_STEPS + 1)
-    profile = np.stack(
+    summed = np.stack(
         [np.bincount(steps, each, minlength=_MOST_STEPS + 1) for each in share.T], axis=1
     )
     with np.errstate(invalid="ignore"):
-        profile = profile / n_each[:, None]
+        profile = summed / n_each[:, None]
     return {
         "connectivity": model.connectivity_,
         "bias": model.bias_,

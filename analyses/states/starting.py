@@ -7,6 +7,8 @@ therefore clustered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,7 +54,7 @@ def clustered_share(
     return share
 
 
-def _span_scores(problem: Problem, one: Couplings, padded) -> Array:  # type: ignore[no-untyped-def]
+def _span_scores(problem: Problem, one: Couplings, padded: Callable[[Array], Array]) -> Array:
     design = problem.design
     drive = design.past @ one.table[0].T
     _, score, _ = design.emission.expanded(design.values, drive)
