@@ -79,8 +79,8 @@ class HMMGLM:
     Examples
     --------
     >>> from analyses.states import simulate
-    >>> world = simulate(2, 6, 200, 6, stay=0.97, link="softplus", strength=6.0)
-    >>> model = HMMGLM(2, link="softplus", restarts=2, max_iterations=20).fit(world.spikes)
+    >>> world = simulate(2, 6, 200, 6, strength=20.0)
+    >>> model = HMMGLM(2, link="softplus", restarts=1, max_iterations=9).fit(world.spikes)
     >>> model.connectivity_.shape, model.predict_states(world.spikes).shape
     ((2, 6, 6), (6, 200))
     """

@@ -18,6 +18,7 @@ from workbench.errors import UsageError, nearest
 
 Array = NDArray[np.float64]
 TEMPLATE_CONCENTRATION = (0.2, 1.6, 0.2)
+_MOST_SPIKES = 1e4
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +88,7 @@ def simulate(
     Raises
     ------
     UsageError
-        If a size is not positive or there is no such link.
+        If a size is not positive, there is no such link, or activity runs away.
 
     Examples
     --------
@@ -166,7 +167,14 @@ class _World:
             past = np.einsum("k,rkn->rn", self.kernel, recent)
             weights = self.connectivity[states[:, time]]
             drive = self.bias + (weights @ past[:, :, None])[:, :, 0]
-            counts[:, time + lags] = generator.poisson(emission.mean(drive))
+            with np.errstate(over="ignore"):
+                mean = emission.mean(drive)
+            if not mean.max() < _MOST_SPIKES:
+                raise UsageError(
+                    f"Found {mean.max():.3g} spikes expected in a bin: excitation runs away with "
+                    f"link='{self.link}'; lower strength or bias, or choose 'sigmoid'."
+                )
+            counts[:, time + lags] = generator.poisson(mean)
         return counts[:, lags:].astype(np.int64)
 
 

@@ -433,5 +433,7 @@ def test_bad_calls_are_refused() -> None:
         states.choose_n_states(spikes, groups=[0, 0, 0])
     with pytest.raises(wb.UsageError, match="candidates"):
         states.choose_n_states(spikes, ())
+    with pytest.raises(wb.UsageError, match="excitation runs away with link='exp'"):
+        states.simulate(2, 8, 200, 2, link="exp", strength=60.0)
     with pytest.raises(wb.UsageError, match="same bins"):
         states.match_states([0, 1], [0])
