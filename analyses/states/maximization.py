@@ -108,7 +108,8 @@ def maximized_chain(counts: Array, first: Array, pseudocount: float) -> Chain:
 
     Examples
     --------
-    >>> maximized_chain(np.array([[3.0, 1.0], [0.0, 4.0]]), np.ones(2), 0.0).transitions.round(3).tolist()
+    >>> chain = maximized_chain(np.array([[3.0, 1.0], [0.0, 4.0]]), np.ones(2), 0.0)
+    >>> chain.transitions.round(3).tolist()
     [[0.75, 0.25], [0.0, 1.0]]
     """
     raised = np.maximum(counts + pseudocount, 1e-12)
