@@ -1,4 +1,4 @@
-"""What all probes share: checks of their input, and predictions for rows they were not fitted on."""
+"""What all probes share: checks of their input, predictions for rows they were not fitted on."""
 
 from __future__ import annotations
 

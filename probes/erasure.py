@@ -59,8 +59,8 @@ def erase(
 
     - ``leace`` (Belrose et al. 2023, theorem 4.3): the smallest affine change, in mean square,
       after which no linear read-out does better than a constant: ``x - W+ P W (x - mean)``, W the
-      inverse square root of the covariance and P the projection onto the columns of ``W cov(x, y)``.
-      Its rank is the number of classes less one, or 1 for numbers.
+      inverse square root of the covariance and P the projection onto the columns of
+      ``W cov(x, y)``. Its rank is the number of classes less one, or 1 for numbers.
     - ``inlp`` (Ravfogel et al. 2020): the directions of linear probes, one after another, until
       `rank` directions are gone.
     - ``random``: as many random directions as LEACE takes, the control that both must be compared

@@ -1,4 +1,4 @@
-"""The linear probe: logistic or ridge regression with its penalty chosen inside the training rows."""
+"""The linear probe: logistic or ridge regression, its penalty chosen inside the training rows."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -151,7 +152,7 @@ class MLPProbe(Probe):
 
         sizes = [n_units, *np.atleast_1d(np.asarray(self.hidden)).tolist()]
         layers: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in itertools.pairwise(sizes):
             layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(self.dropout)]
         n_outputs = len(self.classes_) if self.task_ == "classification" else 1
         return nn.Sequential(*layers, nn.Linear(sizes[-1], n_outputs))

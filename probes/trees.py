@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -137,7 +138,7 @@ def score_trees(
         edges = _edges_among(tree, np.flatnonzero(words))
         found += len(edges & _spanning_edges(each, np.flatnonzero(words)))
         kept = np.flatnonzero(words).tolist()
-        chained += len(edges & {frozenset(pair) for pair in zip(kept, kept[1:], strict=False)})
+        chained += len(edges & {frozenset(pair) for pair in itertools.pairwise(kept)})
         total += len(edges)
     means = [float(np.mean(values)) for values in by_length.values()]
     spearman = float(np.mean(means)) if means else float("nan")
