@@ -14,39 +14,51 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from probes.base import activity_of
-from probes.trees import check_heads, tree_depths, tree_distances
+from probes.trees import (
+    TreeScores,
+    chain,
+    check_heads,
+    score_trees,
+    tree_depths,
+    tree_distances,
+)
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TASKS = ("distance", "depth")
+_CHECK_EVERY = 50
 
 
 @dataclass(frozen=True)
 class StructuralScore:
-    """How well trees were read.
+    """How well trees were read, beside what needs no activity.
 
     Attributes
     ----------
-    spearman : float
-        Correlation of predicted with true distances (or depths) of a sentence's words, mean over
-        sentences of a length, then over lengths from 5 to 50.
-    uuas : float
-        Share of the tree's undirected edges that the predicted minimum spanning tree has;
-        punctuation is left out where it is marked. NaN for depths.
-    root : float
-        Share of sentences whose root has the smallest predicted depth. NaN for distances.
+    probe : TreeScores
+    shuffled : TreeScores
+        The same predictions with the words of every sentence in another order.
+    chain : TreeScores, optional
+        Of distances: neighbouring words joined, which knows word order only.
     n_sentences : int
-    chain_uuas : float
-        The same share for the tree that joins neighbouring words: what knows word order only.
     """
 
-    spearman: float
-    uuas: float
-    root: float
+    probe: TreeScores
+    shuffled: TreeScores
+    chain: TreeScores | None
     n_sentences: int
-    chain_uuas: float
+
+    @property
+    def uuas(self) -> float:
+        """Undirected unlabelled attachment score of the probe."""
+        return self.probe.uuas
+
+    @property
+    def spearman(self) -> float:
+        """Rank correlation of the probe."""
+        return self.probe.spearman
 
 
 class StructuralProbe(BaseEstimator):
@@ -62,35 +74,37 @@ class StructuralProbe(BaseEstimator):
     rank : int, optional
         Rows of B; as many as there are units, but 64 at most, by default.
     learning_rate : float
-    max_epochs : int
+    n_steps : int
+        Of the optimiser, at most.
     patience : int
-        Epochs without a lower loss on the sentences kept aside (an eighth).
+        Steps without a lower loss on the sentences kept aside (an eighth), after which training
+        ends; the best step is kept.
     batch_size : int
-        Sentences.
+        Sentences a step.
     seed : int
 
     Attributes
     ----------
     projection_ : ndarray (rank, units)
         B.
-    history_ : ndarray (epochs,)
-        Loss on the sentences kept aside.
+    history_ : ndarray (checks,)
+        Loss on the sentences kept aside, every 50 steps.
     """
 
     def __init__(
         self,
         task: str = "distance",
         rank: int | None = None,
-        learning_rate: float = 1e-3,
-        max_epochs: int = 60,
-        patience: int = 5,
+        learning_rate: float = 1e-2,
+        n_steps: int = 4000,
+        patience: int = 600,
         batch_size: int = 20,
         seed: int = 0,
     ) -> None:
         self.task = task
         self.rank = rank
         self.learning_rate = learning_rate
-        self.max_epochs = max_epochs
+        self.n_steps = n_steps
         self.patience = patience
         self.batch_size = batch_size
         self.seed = seed
@@ -151,18 +165,18 @@ class StructuralProbe(BaseEstimator):
         test, train = order[:n_test], order[n_test:] or order
         history: list[float] = []
         best = projection.detach().clone()
-        for _ in range(self.max_epochs):
-            shuffled = torch.randperm(len(train), generator=generator).tolist()
-            for first in range(0, len(train), self.batch_size):
-                chosen = [train[number] for number in shuffled[first : first + self.batch_size]]
-                optimiser.zero_grad()
-                self._loss(projection, inputs, targets, chosen).backward()
-                optimiser.step()
+        for step in range(1, self.n_steps + 1):
+            drawn = torch.randint(len(train), (self.batch_size,), generator=generator).tolist()
+            optimiser.zero_grad()
+            self._loss(projection, inputs, targets, [train[each] for each in drawn]).backward()
+            optimiser.step()
+            if step % _CHECK_EVERY and step < self.n_steps:
+                continue
             with torch.no_grad():
                 history.append(float(self._loss(projection, inputs, targets, test)))
             if history[-1] <= min(history):
                 best = projection.detach().clone()
-            if len(history) - 1 - int(np.argmin(history)) >= self.patience:
+            if (len(history) - 1 - int(np.argmin(history))) * _CHECK_EVERY >= self.patience:
                 break
         self.history_ = np.array(history)
         return best.numpy()
@@ -172,15 +186,22 @@ class StructuralProbe(BaseEstimator):
     ) -> Tensor:
         import torch
 
-        errors = []
-        for number in which:
-            projected = inputs[number] @ projection.T
-            if self.task == "distance":
-                said = (projected[:, None] - projected[None]).square().sum(-1)
-            else:
-                said = projected.square().sum(-1)
-            errors.append((said - targets[number]).abs().mean())
-        return torch.stack(errors).mean()
+        from torch.nn.utils.rnn import pad_sequence
+
+        words = torch.tensor([len(inputs[number]) for number in which])
+        padded = pad_sequence([inputs[number] for number in which], batch_first=True)
+        projected = padded @ projection.T
+        there = torch.arange(padded.shape[1]) < words[:, None]
+        if self.task == "distance":
+            said = (projected[:, :, None] - projected[:, None]).square().sum(-1)
+            there = there[:, :, None] & there[:, None]
+        else:
+            said = projected.square().sum(-1)
+        truth = torch.zeros_like(said)
+        for place, number in enumerate(which):
+            truth[(place, *(slice(size) for size in targets[number].shape))] = targets[number]
+        errors = ((said - truth).abs() * there).flatten(1).sum(1)
+        return (errors / there.flatten(1).sum(1)).mean()
 
     def predict(self, X: ArrayLike) -> NDArray[np.float32]:
         """Distances (words, words) or depths (words,) of a sentence's activity (words, units)."""
@@ -213,11 +234,26 @@ class StructuralProbe(BaseEstimator):
         UsageError
             As `fit`.
         """
-        from probes.trees import score_trees
-
         activity, _ = _prepared(sentences, heads, self.task)
+        trees = [check_heads(each) for each in heads]
+        marked = (
+            [np.zeros(len(each), bool) for each in trees] if punctuation is None else punctuation
+        )
+        words = [np.flatnonzero(~np.asarray(each, dtype=bool)) for each in marked]
         said = [self.predict(each) for each in activity]
-        return StructuralScore(*score_trees(said, heads, punctuation, self.task))
+        generator = np.random.default_rng(self.seed)
+        orders = [generator.permutation(len(each)) for each in said]
+        shuffled = [
+            each[np.ix_(*(order for _ in each.shape))]
+            for each, order in zip(said, orders, strict=True)
+        ]
+        in_order = [chain(each) for each in trees] if self.task == "distance" else None
+        return StructuralScore(
+            score_trees(said, trees, words),
+            score_trees(shuffled, trees, words),
+            score_trees(in_order, trees, words) if in_order else None,
+            len(said),
+        )
 
 
 def _prepared(

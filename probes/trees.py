@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -99,52 +99,97 @@ def tree_distances(heads: NDArray[np.int64]) -> NDArray[np.int64]:
     return depths[:, None] + depths[None, :] - 2 * shared
 
 
+@dataclass(frozen=True)
+class TreeScores:
+    """How well trees were read.
+
+    Attributes
+    ----------
+    spearman : float
+        Correlation of a word's predicted distances to all words of its sentence (itself included,
+        as published) with the true ones, or of a sentence's depths: mean over sentences of a
+        length, then over lengths from 5 to 50.
+    uuas : float
+        Share of the tree's undirected edges that the predicted minimum spanning tree has; NaN for
+        depths.
+    root : float
+        Share of sentences whose root has the smallest predicted depth; NaN for distances.
+    """
+
+    spearman: float
+    uuas: float
+    root: float
+
+
 def score_trees(
     said: Sequence[NDArray[Any]],
-    heads: Sequence[ArrayLike],
-    punctuation: Sequence[ArrayLike] | None,
-    task: str,
-) -> tuple[float, float, float, int, float]:
-    """Rank correlation by length, share of edges, share of roots, sentences, and the chain's share.
+    trees: Sequence[NDArray[np.int64]],
+    words: Sequence[NDArray[np.int64]],
+) -> TreeScores:
+    """Score predicted distances or depths.
 
     Parameters
     ----------
     said : sequence of ndarray (words, words) or (words,)
-        Predicted distances or depths.
-    heads : sequence of array (words,) of int
-    punctuation : sequence of array (words,) of bool, optional
-    task : {"distance", "depth"}
+    trees : sequence of ndarray (words,) of int
+        Heads.
+    words : sequence of ndarray (kept,) of int
+        Those of each sentence whose edges count.
 
     Returns
     -------
-    tuple
+    TreeScores
     """
-    from scipy.stats import spearmanr
-
     by_length: dict[int, list[float]] = {}
-    found, chained, total, roots = 0, 0, 0, []
-    for number, each in enumerate(said):
-        tree = check_heads(heads[number])
-        truth = tree_distances(tree) if task == "distance" else tree_depths(tree)
-        length = len(tree)
-        if SHORTEST <= length <= LONGEST:
-            pairs = zip(np.atleast_2d(each), np.atleast_2d(truth), strict=True)
-            ranks = [spearmanr(a, b).statistic for a, b in pairs if np.ptp(b) and np.ptp(a)]
-            by_length.setdefault(length, []).append(float(np.mean(ranks)) if ranks else 0.0)
-        words = np.ones(length, bool) if punctuation is None else ~np.asarray(punctuation[number])
-        if task == "depth":
-            roots.append(bool(tree[int(np.argmin(np.where(words, each, np.inf)))] == -1))
-            continue
-        edges = _edges_among(tree, np.flatnonzero(words))
-        found += len(edges & _spanning_edges(each, np.flatnonzero(words)))
-        kept = np.flatnonzero(words).tolist()
-        chained += len(edges & {frozenset(pair) for pair in itertools.pairwise(kept)})
-        total += len(edges)
+    for each, tree in zip(said, trees, strict=True):
+        if SHORTEST <= len(tree) <= LONGEST:
+            by_length.setdefault(len(tree), []).append(_correlation(each, tree))
     means = [float(np.mean(values)) for values in by_length.values()]
     spearman = float(np.mean(means)) if means else float("nan")
-    share = (found / total, chained / total) if total else (float("nan"), float("nan"))
-    root = float(np.mean(roots)) if roots else float("nan")
-    return spearman, share[0], root, len(said), share[1]
+    if said[0].ndim == 1:
+        return TreeScores(spearman, float("nan"), _share_of_roots(said, trees, words))
+    return TreeScores(spearman, _share_of_edges(said, trees, words), float("nan"))
+
+
+def chain(tree: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Distances of words in the order of the sentence: what knows no syntax says."""
+    place = np.arange(len(tree))
+    return np.abs(place[:, None] - place[None])
+
+
+def _correlation(said: NDArray[Any], tree: NDArray[np.int64]) -> float:
+    from scipy.stats import spearmanr
+
+    truth = tree_distances(tree) if said.ndim == 2 else tree_depths(tree)
+    pairs = zip(np.atleast_2d(said), np.atleast_2d(truth), strict=True)
+    ranks = [float(spearmanr(a, b).statistic) for a, b in pairs if np.ptp(b) and np.ptp(a)]
+    return float(np.mean(ranks)) if ranks else 0.0
+
+
+def _share_of_edges(
+    said: Sequence[NDArray[Any]],
+    trees: Sequence[NDArray[np.int64]],
+    words: Sequence[NDArray[np.int64]],
+) -> float:
+    found, total = 0, 0
+    for each, tree, kept in zip(said, trees, words, strict=True):
+        edges = _edges_among(tree, kept)
+        found += len(edges & _spanning_edges(each, kept))
+        total += len(edges)
+    return found / total if total else float("nan")
+
+
+def _share_of_roots(
+    said: Sequence[NDArray[Any]],
+    trees: Sequence[NDArray[np.int64]],
+    words: Sequence[NDArray[np.int64]],
+) -> float:
+    right = [
+        tree[kept[np.argmin(each[kept])]] == -1
+        for each, tree, kept in zip(said, trees, words, strict=True)
+        if len(kept)
+    ]
+    return float(np.mean(right)) if right else float("nan")
 
 
 def _edges_among(heads: NDArray[np.int64], words: NDArray[np.int64]) -> set[frozenset[int]]:

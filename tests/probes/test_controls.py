@@ -145,9 +145,7 @@ def test_folds_keep_groups_together_and_balance_classes():
 def test_a_split_that_leaks_is_refused(planted):
     leaky = np.arange(1500) % 5
     with pytest.raises(UsageError, match="among the training rows and among the test rows"):
-        evaluate(
-            LinearProbe(), planted["x"], planted["linear"], planted["documents"], folds=leaky
-        )
+        evaluate(LinearProbe(), planted["x"], planted["linear"], planted["documents"], folds=leaky)
     with pytest.raises(UsageError, match="groups for 5 folds"):
         group_folds([0, 0, 1], 5)
 
