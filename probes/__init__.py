@@ -5,7 +5,11 @@ from typing import Any
 
 _HOMES = {
     "CodeLength": "probes.code_length",
+    "AcrossAnimals": "probes.across_animals",
     "control_task": "probes.controls",
+    "decode_across_animals": "probes.across_animals",
+    "decode_over_time": "probes.temporal",
+    "DecodingProbe": "probes.animals",
     "erase": "probes.erasure",
     "Erasure": "probes.erasure",
     "evaluate": "probes.evaluating",
@@ -18,11 +22,15 @@ _HOMES = {
     "Probe": "probes.base",
     "probeless_ranking": "probes.sparse",
     "ProbeScore": "probes.scores",
+    "Retrieval": "probes.retrieval",
+    "RetrievalProbe": "probes.retrieval",
+    "retrieve": "probes.retrieval",
     "selectivity": "probes.evaluating",
     "Selectivity": "probes.evaluating",
     "SparseProbe": "probes.sparse",
     "StructuralProbe": "probes.structural",
     "StructuralScore": "probes.structural",
+    "TemporalDecoding": "probes.temporal",
 }
 __all__ = list(_HOMES)
 

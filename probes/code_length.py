@@ -68,8 +68,9 @@ def online_code_length(
 ) -> CodeLength:
     """Code labels block by block, each by a probe fitted on all blocks before.
 
-    Voita and Titov 2020, equation 4: ``L = t_1 log2 K - sum_i log2 p_i(labels of block i + 1 | activity)``,
-    with p_i fitted on the first i blocks and t_1 rows in the first block.
+    Voita and Titov 2020, equation 4:
+    ``L = t_1 log2 K - sum_i log2 p_i(labels of block i + 1 | activity)``, with p_i fitted on the
+    first i blocks and t_1 rows in the first block.
 
     Parameters
     ----------

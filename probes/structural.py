@@ -185,7 +185,6 @@ class StructuralProbe(BaseEstimator):
         self, projection: Tensor, inputs: list[Tensor], targets: list[Tensor], which: list[int]
     ) -> Tensor:
         import torch
-
         from torch.nn.utils.rnn import pad_sequence
 
         words = torch.tensor([len(inputs[number]) for number in which])
@@ -199,7 +198,9 @@ class StructuralProbe(BaseEstimator):
             said = projected.square().sum(-1)
         truth = torch.zeros_like(said)
         for place, number in enumerate(which):
-            truth[(place, *(slice(size) for size in targets[number].shape))] = targets[number]
+            size = len(targets[number])
+            part = truth[place, :size]
+            (part[:, :size] if self.task == "distance" else part).copy_(targets[number])
         errors = ((said - truth).abs() * there).flatten(1).sum(1)
         return (errors / there.flatten(1).sum(1)).mean()
 
