@@ -20,6 +20,7 @@ _HOMES = {
     "NearestNeighbourProbe": "probes.neighbours",
     "online_code_length": "probes.code_length",
     "Probe": "probes.base",
+    "Probing": "probes.analysis",
     "probeless_ranking": "probes.sparse",
     "ProbeScore": "probes.scores",
     "Retrieval": "probes.retrieval",
