@@ -35,12 +35,15 @@ def test_every_probe_runs(probe):
     assert model.result_.measures[0].beats_null
 
 
-def test_word_classes_are_read_from_a_real_transformer():
+def test_word_classes_are_read_from_a_real_transformer(tmp_path):
     recording = wb.capture(
-        "demo:language", sites="blocks.0.hook_resid_pre,blocks.3.hook_resid_post",
-        positions="word", max_rows=900, out=None,
-    )  # fmt: skip
-    result = wb.analyze("probes", recording, labels="upos", n_bootstrap=50, C="0.01")
+        "demo:language",
+        sites="blocks.0.hook_resid_pre,blocks.3.hook_resid_post",
+        positions="word",
+        max_rows=900,
+        out=tmp_path / "language",
+    )
+    result = wb.analyze("probes", recording, labels="upos", n_bootstrap=50, C=0.01)
     scores = result.data["score"].sel(labels="task")
     assert (scores > result.data["chance"].sel(labels="task") + 0.2).all()
     assert result.data.attrs["control"] == "one random label for every token"
