@@ -6,7 +6,7 @@ from typing import Any
 _HOMES = {
     "CodeLength": "probes.code_length",
     "AcrossAnimals": "probes.across_animals",
-    "control_task": "probes.controls",
+    "control_task": "workbench.statistics.control_tasks",
     "decode_across_animals": "probes.across_animals",
     "decode_over_time": "probes.temporal",
     "DecodingProbe": "probes.animals",

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from probes.base import Probe, checked, task_of
-from probes.controls import control_task
 from probes.scores import ProbeScore, score_of, summed_up
 from probes.splits import group_folds, refuse_leakage
 from workbench.statistics.bootstrap import bootstrap_weights, percentile_interval
+from workbench.statistics.control_tasks import control_task
 
 
 def evaluate(

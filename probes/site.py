@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from probes.base import Probe
-from probes.controls import control_task
 from probes.evaluating import evaluate
 from probes.rows import Sample
 from probes.scores import ProbeScore, other_rows, score_of
 from workbench.analysis.site_rows import SiteRows
 from workbench.errors import UsageError
 from workbench.statistics.bootstrap import bootstrap_weights
+from workbench.statistics.control_tasks import control_task
 
 
 @dataclass(frozen=True)
