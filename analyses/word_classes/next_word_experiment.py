@@ -114,7 +114,8 @@ def run_next_word_experiment(
     kept = names[counts >= min_per_class]
     if len(kept) < 2:
         raise UsageError(
-            f"Found {len(kept)} classes with {min_per_class} held-out windows; expected two or more."
+            f"Found {len(kept)} classes with {min_per_class} held-out windows; expected at "
+            "least two: lower min_per_class, or take a longer text."
         )
     pool = np.flatnonzero(np.isin(following, kept))
     found, training, networks = [], [], []

@@ -204,7 +204,7 @@ def _epoch(
         loss = torch.nn.functional.cross_entropy(network(batch[:, :-1]), batch[:, -1])
         loss.backward()
         optimiser.step()
-        total += float(loss) * len(batch)
+        total += loss.item() * len(batch)
     network.eval()
     return total / n
 
