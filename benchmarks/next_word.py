@@ -52,7 +52,8 @@ def main() -> None:
         f"{len(corpus):,} words, vocabulary {len(corpus.vocabulary):,}; {found.n_classes} classes, "
         f"{found.n_rows} held-out windows a seed, {options.seeds} seeds. Held-out loss "
         f"{found.training['loss'].mean():.3f} nats, accuracy "
-        f"{found.training['accuracy'].mean():.3f}; the most frequent class of a word is right for {found.most_frequent_class:.3f}.\n"
+        f"{found.training['accuracy'].mean():.3f}; the most frequent class of a word is right for "
+        f"{found.most_frequent_class:.3f}.\n"
     )
     print("| layer | network | " + " | ".join(LABELS) + " |")
     print("|---" * (2 + len(LABELS)) + "|")

@@ -138,7 +138,8 @@ def _read_model(name: str, folder: Path, text: Path, options: argparse.Namespace
         result = wb.analyze("probes", recording, labels="upos", n_rows=options.words)
         print(f"**{name}**, part of speech ({time.process_time() - start:.0f} CPU seconds)\n")
         print(
-            "| site | accuracy | control task | selectivity | always the same |\n|---|---|---|---|---|"
+            "| site | accuracy | control task | selectivity | always the same |\n"
+            "|---|---|---|---|---|"
         )
         data = result.data
         for site in data["site"].values:

@@ -207,8 +207,9 @@ class _State:
     @classmethod
     def at(cls, loss: _Loss, scaling: Scaling, weights: Array) -> _State:
         logits = loss.logits(weights)
-        gradient = scaling.inward(loss.gradient(weights, logits))
-        return cls(scaling.scaled(weights), weights, logits, loss.value(weights, logits), gradient)
+        value, shares = loss.value(weights, logits)
+        gradient = scaling.inward(loss.gradient(weights, shares))
+        return cls(scaling.scaled(weights), weights, logits, value, gradient)
 
 
 def _line_search(loss: _Loss, scaling: Scaling, state: _State, direction: Array) -> _State:
@@ -217,23 +218,17 @@ def _line_search(loss: _Loss, scaling: Scaling, state: _State, direction: Array)
     moved = loss.logits(outward)
     slope = _dots(state.gradient, direction)
     step = np.ones(len(direction))
-    for _ in range(_HALVINGS):
+    for halving in range(_HALVINGS + 1):
         at = step.astype(direction.dtype)[:, None, None]
         weights = state.weights + at * outward
         logits = state.logits + np.moveaxis(at, 0, 1) * moved
-        value = loss.value(weights, logits)
+        value, shares = loss.value(weights, logits)
         short = value > state.value + _ARMIJO * step * slope
         if not short.any():
             break
-        step[short] *= 0.5
-    # What cannot be improved at this precision stays where it is.
-    step[short] = 0
-    if short.any():
-        at = step.astype(direction.dtype)[:, None, None]
-        weights = state.weights + at * outward
-        logits = state.logits + np.moveaxis(at, 0, 1) * moved
-        value = loss.value(weights, logits)
-    gradient = scaling.inward(loss.gradient(weights, logits))
+        # What cannot be improved at this precision stays where it is.
+        step[short] *= 0.5 if halving < _HALVINGS - 1 else 0.0
+    gradient = scaling.inward(loss.gradient(weights, shares))
     return _State(state.scaled + at * direction, weights, logits, value, gradient)
 
 
@@ -281,22 +276,26 @@ class _Loss:
         flat = np.moveaxis(weights[:, 1:], 0, 1).reshape(x.shape[1], sets * classes)
         return (x @ flat).reshape(len(x), sets, classes) + weights[:, 0]
 
-    def value(self, weights: Array, logits: Array) -> NDArray[np.float64]:
-        top = logits.max(axis=2, keepdims=True)
-        normaliser = np.log(np.exp(logits - top).sum(axis=2)) + top[:, :, 0]
-        chosen = np.einsum("nk,nsk->ns", self.problem.targets, logits)
-        losses = np.einsum("ns,ns->s", self.problem.weights, normaliser - chosen, dtype=np.float64)
+    def value(self, weights: Array, logits: Array) -> tuple[NDArray[np.float64], Array]:
+        """Loss of every set, and the probabilities (rows, sets, classes) of the classes."""
+        shares = logits - logits.max(axis=2, keepdims=True)
+        chosen = np.einsum("nk,nsk->ns", self.problem.targets, shares)
+        np.exp(shares, out=shares)
+        totals = shares.sum(axis=2)
+        shares /= totals[:, :, None]
+        losses = np.einsum(
+            "ns,ns->s", self.problem.weights, np.log(totals) - chosen, dtype=np.float64
+        )
         inner = weights[:, 1:]
         ridge = np.einsum("sd,sdk,sdk->s", self._ridge, inner, inner, dtype=np.float64)
-        return losses + 0.5 * ridge
+        return losses + 0.5 * ridge, shares
 
-    def gradient(self, weights: Array, logits: Array) -> Array:
-        residuals = np.exp(logits - logits.max(axis=2, keepdims=True))
-        residuals /= residuals.sum(axis=2, keepdims=True)
-        residuals -= self.problem.targets[:, None, :]
-        residuals *= self.problem.weights[:, :, None]
-        n, sets, classes = residuals.shape
-        flat = self.problem.x.T @ residuals.reshape(n, sets * classes)
+    def gradient(self, weights: Array, shares: Array) -> Array:
+        """Gradient (sets, 1 + units, classes); `shares` is used up."""
+        shares -= self.problem.targets[:, None, :]
+        shares *= self.problem.weights[:, :, None]
+        n, sets, classes = shares.shape
+        flat = self.problem.x.T @ shares.reshape(n, sets * classes)
         inner = np.moveaxis(flat.reshape(-1, sets, classes), 1, 0)
         inner = inner + self._ridge[:, :, None] * weights[:, 1:]
-        return np.concatenate([residuals.sum(axis=0)[:, None, :], inner], axis=1)
+        return np.concatenate([shares.sum(axis=0)[:, None, :], inner], axis=1)
