@@ -83,12 +83,26 @@ def prediction_p(
     return p
 
 
+def median_of(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median (units,) of the draws that count; 0 where none does.
+
+    Parameters
+    ----------
+    draws : ndarray (draws, units)
+
+    Returns
+    -------
+    ndarray (units,)
+    """
+    return np.asarray(np.nanmedian(np.where(np.isfinite(draws).any(axis=0), draws, 0.0), axis=0))
+
+
 def _middle_and_spread(
     draws: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median and scaled median deviation (units,) of the draws that count; 0 where none does."""
     known = np.where(np.isfinite(draws).any(axis=0), draws, 0.0)
-    middle = np.nanmedian(known, axis=0)
+    middle = median_of(draws)
     # Of normal draws, 1.4826 median deviations are one standard deviation.
     return middle, 1.4826 * np.nanmedian(np.abs(known - middle), axis=0)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.neuron_labels.abstaining import prediction_p, rank_p
+from analyses.neuron_labels.abstaining import median_of, prediction_p, rank_p
 from analyses.neuron_labels.evaluation_inputs import (
     as_activity,
     as_labels,
@@ -83,9 +83,12 @@ def evaluate(
     null : {"permute-units", "permute-stimuli", "both"}
         What a unit's label must beat: all other labels on the same unit (by rank or by
         `prediction_p`, Bonferroni-corrected for the two), the same label on shuffled stimuli (by
-        rank), or both; of fewer than ten other labels, ``both`` asks the second only. Where many
-        units follow one thing, their labels are true of each other and none beats the first null;
-        the second asks only whether a label predicts.
+        rank), or both. Other labels are often related, and too few of them leave no small rank:
+        where there are fewer than ``2 / level - 1`` (39 at 5 %; of steps in time and tokens, whose
+        neighbours are alike, fewer than 10), ``both`` asks whether a label exceeds the median of
+        the others by more than it does on shuffled stimuli. Where many units follow one thing,
+        their labels are true of each other and none beats the first null; the second asks only
+        whether a label predicts.
     references : sequence of str
         Further texts that the first null draws from, where units are few. With them, a unit's null
         depends less on which other units there are.
@@ -155,7 +158,7 @@ def _evaluated(
 ) -> Evaluation:
     n_permutations, n_bootstrap, n_repeated = counts
     scores = score_all(data)
-    p, draws = _tested(scores[PEARSON], texts, own, data, null, n_permutations, seed)
+    p, draws = _tested(scores[PEARSON], texts, own, data, null, (n_permutations, level, seed))
     redrawn = own_draws(data, own, n_bootstrap, seed)
     table = unit_table(given, scores, own, redrawn, draws, p, level)
     return Evaluation(
@@ -178,10 +181,10 @@ def _tested(
     own: NDArray[np.int64],
     data: Data,
     null: str,
-    n_permutations: int,
-    seed: int,
+    settings: tuple[int, float, int],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """p-values (units,), and draws (draws, units) of the null with the larger p-value."""
+    """p-values (units,), and draws (draws, units) of the null that is shown."""
+    n_permutations, level, seed = settings
     score = table[own, np.arange(len(own))]
     others = np.where(_same_meaning(data.held_out, own), np.nan, table)
     shuffled = shuffled_draws(data, own, n_permutations, seed)
@@ -200,8 +203,9 @@ def _tested(
         found.append((rank_p(score, shuffled), shuffled))
     p = np.max([each for each, _ in found], axis=0)
     if null == BOTH:
-        few = np.isfinite(others).sum(axis=0) < _FEWEST
-        p[few] = found[1][0][few]
+        alike = len(np.unique(data.groups)) < len(data.groups)
+        few = np.isfinite(others).sum(axis=0) < (_FEWEST if alike else 2 / level - 1)
+        p[few] = rank_p(score - np.maximum(0, median_of(others)), shuffled)[few]
     # A text that predicts the same everywhere says nothing, whatever other texts do.
     p[np.ptp(data.held_out[own], axis=1) == 0] = 1.0
     return p, found[0][1]
