@@ -5,8 +5,9 @@
 Records, of the folder in ``WORKBENCH_DATA``, two image networks on CIFAR-10 test images, a language
 model on UD English EWT (dev), atoms of a sparse autoencoder of that model, evoked magnetic fields
 and a worm; and a grasshopper's spikes, which come along. Labels all of them with one plugin, and
-again with the activity torn from its rows, where every label is false; prints a table, and leaves in the library the recordings, the results and ``report.html``; see every unit
-with ``workbench dashboard FOLDER``. Weights, texts and pictures are not part of this project.
+again with the activity torn from its rows, where every label is false. Prints a table, and leaves
+in the library the recordings, the results and ``report.html``; see every unit with ``workbench
+dashboard FOLDER``. Weights, texts and pictures are not part of this project.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def stories(out: Path, options: argparse.Namespace) -> Gallery:
 
 
 def atoms(out: Path, options: argparse.Namespace) -> Gallery:
-    """Atoms of a sparse autoencoder of the same model, learned from the rows they are labelled on."""
+    """Atoms of a sparse autoencoder of the same model, learned from the rows that label them."""
     import workbench as wb
     from analyses.atoms import ThresholdSAE
 
@@ -159,7 +160,10 @@ def fields(out: Path, _options: argparse.Namespace) -> Gallery:
     found = wb.capture(f"mne:{path}", sites="meg/grad", out=out)
     rows = found.rows
     after = 1000 * (rows["trial_time"] + rows["time"].min())
-    edges, names = (-np.inf, 0, 80, 150, 250, np.inf), ("before", "0-80", "80-150", "150-250", "late")
+    edges, names = (
+        (-np.inf, 0, 80, 150, 250, np.inf),
+        ("before", "0-80", "80-150", "150-250", "late"),
+    )
     rows = rows[["stimulus", "time"]].assign(
         modality=np.where(rows["condition"].str.contains("Auditory"), "sound", "picture"),
         side=np.where(rows["condition"].str.contains("Left"), "left", "right"),
@@ -224,9 +228,7 @@ def torn(recording: Any) -> Any:
     generator = np.random.default_rng(0)
     order = generator.permutation(n_rows) if in_order else np.roll(np.arange(n_rows), n_rows // 3)
     values = {site: recording[site].to_numpy()[order] for site in recording.sites}
-    return wb.from_arrays(
-        values, recording.rows, stimuli=recording.stimuli, kind=recording.kind
-    )
+    return wb.from_arrays(values, recording.rows, stimuli=recording.stimuli, kind=recording.kind)
 
 
 def rows_of(name: str, data: Any, control: Any, seconds: float) -> Iterator[str]:

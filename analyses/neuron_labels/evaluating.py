@@ -42,7 +42,7 @@ _FEWEST = 10
 
 
 def evaluate(
-    labels: Sequence[Label] | Mapping[int, str],
+    labels: Sequence[Label] | Sequence[str] | Mapping[int, str],
     activity: Recording | ArrayLike,
     simulator: Simulator | Mapping[str, ArrayLike],
     *,
@@ -63,8 +63,8 @@ def evaluate(
 
     Parameters
     ----------
-    labels : sequence of Label, or mapping of int to str
-        Of units of one site.
+    labels : sequence of Label, sequence of str, or mapping of int to str
+        Of units of one site; of texts alone the first is that of unit 0.
     activity : Recording or array (rows, units) or (rows, units, y, x)
         Of a recording, the site that the labels name; over space, the largest value counts.
     simulator : Simulator, or mapping of str to array (rows,)
@@ -124,6 +124,11 @@ def evaluate(
     """
     if null not in NULLS:
         raise UsageError(f"Found no null '{null}'; {nearest(str(null), NULLS)}")
+    if n_permutations < 1 or n_bootstrap < 1:
+        raise UsageError(
+            f"Found n_permutations={n_permutations} and n_bootstrap={n_bootstrap}; expected at "
+            "least one draw of each."
+        )
     given = as_labels(labels)
     real, group = as_activity(activity, given, groups)
     shown = stimuli if stimuli is not None or exemplars is None else exemplars.stimuli

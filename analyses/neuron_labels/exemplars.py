@@ -83,8 +83,8 @@ def compute_exemplars(
     Raises
     ------
     UsageError
-        If there is no such site or part, if stimuli are too few, or activity has more than two
-        axes of space.
+        If there is no recording, no such site or part, if stimuli are too few, or activity has more
+        than two axes of space.
     WorkbenchError
         If activity is not finite.
 
@@ -104,6 +104,11 @@ def compute_exemplars(
     >>> unit.stimuli.tolist(), unit.masks[0].astype(int).tolist()[0]
     ([4, 0, 1], [0, 1, 1, 1])
     """
+    if not hasattr(recording, "sites"):
+        raise UsageError(
+            f"Found activity of type '{type(recording).__name__}'; expected a recording: open it "
+            "with workbench.open, or make one of arrays with workbench.from_arrays."
+        )
     activations = recording[site]
     if len(activations.shape) > 4:
         raise UsageError(
