@@ -263,8 +263,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--library", type=Path, default=Path("galleries"))
     parser.add_argument("--only", nargs="*", choices=list(GALLERIES), default=list(GALLERIES))
-    parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--rows", type=int, default=12_000)
+    parser.add_argument("--images", type=int, default=1500)
+    parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--units", type=int, default=48)
     options = parser.parse_args()
     results, lines = [], []
