@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.neuron_labels.accumulating import ExemplarAccumulator
-from analyses.neuron_labels.masks import active_masks
+from analyses.neuron_labels.masks import active_masks, check_upsampling
 from analyses.neuron_labels.spans import (
     WINDOW,
     Rows,
@@ -109,6 +109,7 @@ def compute_exemplars(
             f"Found activity of type '{type(recording).__name__}'; expected a recording: open it "
             "with workbench.open, or make one of arrays with workbench.from_arrays."
         )
+    check_upsampling(upsample)
     activations = recording[site]
     if len(activations.shape) > 4:
         raise UsageError(

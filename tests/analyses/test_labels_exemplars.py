@@ -451,6 +451,17 @@ def test_milan_layout_that_others_wrote(tmp_path: Path) -> None:
     assert found[0].masks.all()
 
 
+def test_milan_layout_of_pictures_and_masks_alone(tmp_path: Path) -> None:
+    images = np.arange(2 * 3 * 48, dtype=np.uint8).reshape(2, 3, 3, 4, 4)
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "masks.npy", np.ones((2, 3, 1, 4, 4), np.uint8))
+    found = load_milan(tmp_path)
+    assert [len(each) for each in found] == [3, 3]
+    np.testing.assert_array_equal(found[1].images, images[1].transpose(0, 2, 3, 1))
+    assert np.isnan(found[0].values).all()
+    assert not len(found.split_rows)
+
+
 def test_milan_layout_errors(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=r"no images\.npy, masks\.npy"):
         load_milan(tmp_path)
@@ -478,7 +489,9 @@ def test_errors() -> None:
     with pytest.raises(UsageError, match="upsample='zeros'"):
         compute_exemplars(
             vision(maps), "conv", upsample="zeros", stimuli=Stimuli("vision", images=some_images())
-        )[0]
+        )
+    with pytest.raises(UsageError, match="type 'ndarray'; expected a recording"):
+        compute_exemplars(maps, "conv")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="one for each number"):
         compute_exemplars(vision(maps), "conv", stimuli=Stimuli("vision", images=some_images(9)))
     with pytest.raises(UsageError, match="at most two axes"):
