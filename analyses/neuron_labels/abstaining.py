@@ -107,6 +107,34 @@ def _middle_and_spread(
     return middle, 1.4826 * np.nanmedian(np.abs(known - middle), axis=0)
 
 
+def spread_p(value: ArrayLike, sd: ArrayLike, n_groups: int) -> NDArray[np.float64]:
+    """One-sided p-value of a value that is 0 but for how it differs between groups of rows.
+
+    Parameters
+    ----------
+    value : array (units,)
+    sd : array (units,)
+        Standard deviation over bootstrap draws of the groups.
+    n_groups : int
+
+    Returns
+    -------
+    ndarray (units,)
+        Student's t with ``n_groups - 1`` degrees of freedom; 1 where a value is not defined.
+
+    Examples
+    --------
+    >>> spread_p([0.4, 0.4, 0.0], [0.1, 0.4, 0.1], 9).round(3).tolist()
+    [0.002, 0.173, 0.5]
+    """
+    from scipy.stats import t
+
+    values, spread = np.asarray(value, np.float64), np.asarray(sd, np.float64)
+    p: NDArray[np.float64] = t.sf(values / np.maximum(spread, 1e-12), max(1, n_groups - 1))
+    p[~np.isfinite(values)] = 1.0
+    return p
+
+
 def abstentions(p_values: ArrayLike, level: float = 0.05) -> NDArray[np.bool_]:
     """Units whose label does not beat its null.
 

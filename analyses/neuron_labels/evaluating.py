@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.neuron_labels.abstaining import median_of, prediction_p, rank_p
+from analyses.neuron_labels.abstaining import median_of, prediction_p, rank_p, spread_p
 from analyses.neuron_labels.evaluation_inputs import (
     as_activity,
     as_labels,
@@ -86,7 +86,8 @@ def evaluate(
         rank), or both. Other labels are often related, and too few of them leave no small rank:
         where there are fewer than ``2 / level - 1`` (39 at 5 %; of steps in time and tokens, whose
         neighbours are alike, fewer than 10), ``both`` asks whether a label exceeds the median of
-        the others by more than it does on shuffled stimuli. Where many units follow one thing,
+        the others by more than it does on shuffled stimuli, and of rows that are alike by more
+        than it differs between texts or segments (`spread_p`). Where many units follow one thing,
         their labels are true of each other and none beats the first null; the second asks only
         whether a label predicts.
     references : sequence of str
@@ -163,8 +164,9 @@ def _evaluated(
 ) -> Evaluation:
     n_permutations, n_bootstrap, n_repeated = counts
     scores = score_all(data)
-    p, draws = _tested(scores[PEARSON], texts, own, data, null, (n_permutations, level, seed))
     redrawn = own_draws(data, own, n_bootstrap, seed)
+    settings = (null, n_permutations, level, seed)
+    p, draws = _tested(scores[PEARSON], texts, own, data, redrawn[PEARSON].std(axis=0), settings)
     table = unit_table(given, scores, own, redrawn, draws, p, level)
     return Evaluation(
         tuple(filled(label, row) for label, row in zip(given, records(table), strict=True)),
@@ -185,11 +187,11 @@ def _tested(
     texts: Sequence[str],
     own: NDArray[np.int64],
     data: Data,
-    null: str,
-    settings: tuple[int, float, int],
+    spread: NDArray[np.float64],
+    settings: tuple[str, int, float, int],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """p-values (units,), and draws (draws, units) of the null that is shown."""
-    n_permutations, level, seed = settings
+    null, n_permutations, level, seed = settings
     score = table[own, np.arange(len(own))]
     others = np.where(_same_meaning(data.held_out, own), np.nan, table)
     shuffled = shuffled_draws(data, own, n_permutations, seed)
@@ -208,9 +210,14 @@ def _tested(
         found.append((rank_p(score, shuffled), shuffled))
     p = np.max([each for each, _ in found], axis=0)
     if null == BOTH:
-        alike = len(np.unique(data.groups)) < len(data.groups)
+        n_groups = len(np.unique(data.groups))
+        alike = n_groups < len(data.groups)
         few = np.isfinite(others).sum(axis=0) < (_FEWEST if alike else 2 / level - 1)
-        p[few] = rank_p(score - np.maximum(0, median_of(others)), shuffled)[few]
+        excess = score - np.maximum(0, median_of(others))
+        p[few] = rank_p(excess, shuffled)[few]
+        if alike:
+            # Turning slow signals round leaves few independent draws; segments are nearly so.
+            p[few] = np.maximum(p, spread_p(excess, spread, n_groups))[few]
     # A text that predicts the same everywhere says nothing, whatever other texts do.
     p[np.ptp(data.held_out[own], axis=1) == 0] = 1.0
     return p, found[0][1]
