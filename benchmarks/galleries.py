@@ -148,6 +148,7 @@ def atoms(out: Path, options: argparse.Namespace) -> Gallery:
         recording.rows,
         stimuli=recording.stimuli,
         kind=recording.kind,
+        address="atoms of stories260K",
     )
     return Gallery(made, {"backend": "tokens"})
 
@@ -177,7 +178,7 @@ def _magnitudes(found: Any, rows: Any) -> Any:
 
     # Fields have no sign that means more: what counts is how strong they are.
     values = {site: np.abs(found[site].to_numpy()) * 1e13 for site in found.sites}
-    return wb.from_arrays(values, rows, kind="brain")
+    return wb.from_arrays(values, rows, kind="brain", address="MEG")
 
 
 def worm(out: Path, _options: argparse.Namespace) -> Gallery:
@@ -197,7 +198,8 @@ def worm(out: Path, _options: argparse.Namespace) -> Gallery:
         "angular velocity": turning,
         "turning": np.abs(turning) > np.quantile(np.abs(turning), 0.8),
     }
-    return Gallery(wb.from_arrays({"neurons": traces}, rows, kind="brain"), {"backend": "labels"})
+    made = wb.from_arrays({"neurons": traces}, rows, kind="brain", address="worm")
+    return Gallery(made, {"backend": "labels"})
 
 
 def spikes(out: Path, _options: argparse.Namespace) -> Gallery:
