@@ -254,3 +254,77 @@ def test_single_units_are_those_of_sets_of_one(examples: Any) -> None:
     changes = single_unit_changes(target, "relu", [0, 5])
     alone = ablate(target, "relu", [0], n_controls=2).change
     assert changes.tolist() == [pytest.approx(alone), 0.0]
+
+
+class Several(torch.nn.Module):
+    """Series, a recurrent layer that gives a tuple, tokens, and a readout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = torch.nn.Conv1d(3, 6, 1)
+        self.gru = torch.nn.GRU(6, 5, batch_first=True)
+        self.tokens = torch.nn.Linear(5, 4)
+
+    def forward(self, series: torch.Tensor) -> torch.Tensor:
+        """Logits: (series, 4)."""
+        states, _ = self.gru(self.conv(series).movedim(1, 2))
+        return self.tokens(states).mean(1)
+
+
+def several() -> Several:
+    """A factory, for the address of this network."""
+    return Several()
+
+
+@pytest.mark.parametrize(("site", "axis", "n_units"), [("conv", 1, 6), ("gru", 2, 5),
+                                                       ("tokens", 2, 4)])  # fmt: skip
+def test_units_are_those_that_recordings_have(site: str, axis: int, n_units: int) -> None:
+    import workbench as wb
+
+    series = torch.randn(30, 3, 9, generator=torch.Generator().manual_seed(1))
+    targets = torch.arange(30) % 4
+    network = several()
+    given: dict[str, Any] = {"inputs": series, "targets": targets, "metric": "loss"}
+    found = ablate(network, site, [n_units - 1], n_controls=2, **given)
+
+    def without(_module: Any, _inputs: Any, output: Any) -> Any:
+        edited = (output[0] if isinstance(output, tuple) else output).clone()
+        edited.select(axis, n_units - 1).zero_()
+        return (edited, *output[1:]) if isinstance(output, tuple) else edited
+
+    handle = network.get_submodule(site).register_forward_hook(without)
+    expected = torch.nn.functional.cross_entropy(network(series), targets).detach()
+    handle.remove()
+    assert found.after == pytest.approx(float(expected), abs=1e-6)
+    assert found.after != found.before
+    recorded = wb.stream(network, stimuli=series.numpy(), sites=site)
+    assert recorded[site].shape[1] == n_units
+    with pytest.raises(UsageError, match=f"expected numbers from 0 to {n_units - 1}"):
+        ablate(network, site, [n_units], n_controls=2, **given)
+
+
+def test_addresses_and_recordings_are_opened_again() -> None:
+    import workbench as wb
+
+    series = torch.randn(30, 3, 9, generator=torch.Generator().manual_seed(1))
+    address = f"torch:{__file__}:several"
+    given: dict[str, Any] = {
+        "inputs": series.numpy(), "targets": np.arange(30) % 4, "metric": "loss", "n_controls": 2,
+    }  # fmt: skip
+    found = [
+        ablate(subject, "conv", [0], **given)
+        for subject in (several(), address, wb.stream(address, stimuli=series.numpy()))
+    ]
+    assert len({(each.before, each.after) for each in found}) == 1
+    recording = wb.stream("demo:language", sites="blocks.0.hook_mlp_out", max_rows=60)
+    texts = recording.stimuli["text"].tolist()
+    kept = {"n_controls": 2, "mode": "mean"}
+    one = ablate(recording, "blocks.0.hook_mlp_out", [0, 1], **kept)
+    other = ablate("demo:language", "blocks.0.hook_mlp_out", [0, 1], inputs=texts, **kept)
+    assert (one.before, one.after) == (other.before, other.after)
+    bare = wb.from_arrays({"area": np.zeros((4, 2))})
+    with pytest.raises(UsageError, match="which no address opens again"):
+        ablate(bare, "area", [0])
+    with pytest.raises(UsageError, match="did you mean 'output'"):
+        ablate(several(), "outputs", [0], **given)
