@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "CausalErasure": "probes.causal",
     "CodeLength": "probes.code_length",
     "AcrossAnimals": "probes.across_animals",
     "control_task": "workbench.statistics.control_tasks",
@@ -11,6 +12,7 @@ _HOMES = {
     "decode_over_time": "probes.temporal",
     "DecodingProbe": "probes.animals",
     "erase": "probes.erasure",
+    "erase_in_subject": "probes.causal",
     "Erasure": "probes.erasure",
     "evaluate": "probes.evaluating",
     "group_folds": "probes.splits",
@@ -29,6 +31,8 @@ _HOMES = {
     "selectivity": "probes.evaluating",
     "Selectivity": "probes.evaluating",
     "SparseProbe": "probes.sparse",
+    "steer": "probes.steering",
+    "Steering": "probes.steering",
     "StructuralProbe": "probes.structural",
     "StructuralScore": "probes.structural",
     "TemporalDecoding": "probes.temporal",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.neuron_labels.ablation_opening import as_target
-from analyses.neuron_labels.ablation_targets import Edit, LanguageTarget, Metric, Scores, Target
+from workbench.editing.opening import as_target
+from workbench.editing.targets import Edit, LanguageTarget, Metric, Scores, Target
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:

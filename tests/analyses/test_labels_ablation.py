@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from analyses.neuron_labels.ablation import ablate, single_unit_changes
-from analyses.neuron_labels.ablation_opening import as_target
 from analyses.neuron_labels.applications import audit, edit, importance, kind_of_label
 from analyses.neuron_labels.types import Label
+from workbench.editing.opening import as_target
 from workbench.errors import UsageError
 
 TEXTS = [
@@ -92,7 +92,7 @@ def test_controls_are_as_many_other_units_of_the_same_layer() -> None:
         """Notes which units are edited."""
 
         def scores(self, edits: Any) -> Any:
-            from analyses.neuron_labels.ablation_targets import Scores
+            from workbench.editing.targets import Scores
 
             if edits:
                 made = edits["a"](torch.ones(1, 10))[0]

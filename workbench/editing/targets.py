@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.neuron_labels.ablation_axes import first_tensor, modules_of, unit_axes, with_first
+from workbench.editing.axes import first_tensor, modules_of, unit_axes, with_first
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -160,8 +160,9 @@ class LanguageTarget:
     subject : str
         ``hf:NAME_OR_FOLDER`` or ``demo:language``.
     texts : sequence of str, or path
-    metric : {"loss", "accuracy"}
-        Cross-entropy in nats a token, or the share of next tokens that come first.
+    metric : {"loss", "accuracy"} or callable
+        Cross-entropy in nats a token, the share of next tokens that come first, or a function of
+        logits (tokens, vocabulary) and next tokens that gives one number a token.
     device : str
 
     Raises
@@ -171,7 +172,7 @@ class LanguageTarget:
     """
 
     def __init__(
-        self, subject: str, texts: Sequence[str] | str | Path, metric: str = "loss",
+        self, subject: str, texts: Sequence[str] | str | Path, metric: str | Metric = "loss",
         device: str = "auto",
     ) -> None:  # fmt: skip
         from workbench.subjects.language.loading import (
@@ -192,10 +193,8 @@ class LanguageTarget:
                 f"Found '{subject}' ({type(plain).__name__}), which predicts no next token; "
                 "expected a causal language model."
             )
-        if metric not in METRICS:
-            raise UsageError(f"Found no metric '{metric}'; {nearest(str(metric), METRICS)}")
         self._network: Network = network
-        self._metric = METRICS[metric]
+        self._metric = _metric(metric)
         self._windows, self._n_texts = _windows(texts, load_tokenizer(name), network.context)
 
     def scores(self, edits: Mapping[str, Edit]) -> Scores:

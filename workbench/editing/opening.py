@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analyses.neuron_labels.ablation_targets import (
+from workbench.editing.targets import (
     METRICS,
     LanguageTarget,
     Metric,
@@ -48,8 +48,6 @@ def as_target(
     if isinstance(subject, str):
         if inputs is None:
             raise UsageError(f"Found no texts for '{subject}'; expected inputs= with texts.")
-        if metric is not None and not isinstance(metric, str):
-            raise UsageError("Found a function as metric of a language model; expected its name.")
         return LanguageTarget(subject, inputs, metric or "loss", device)
     import torch
 
