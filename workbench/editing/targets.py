@@ -181,6 +181,7 @@ class LanguageTarget:
             resolve_device,
             without_bridge,
         )
+        from workbench.subjects.language.passing import has_decoder_input
         from workbench.subjects.language.probing import is_faithful
 
         name = model_name(subject)
@@ -188,7 +189,11 @@ class LanguageTarget:
         if not is_faithful(network):
             network = without_bridge(network.plain, network.missing)
         plain: Any = network.plain
-        if "Masked" in type(plain).__name__ or not plain.get_output_embeddings():
+        if (
+            "Masked" in type(plain).__name__
+            or has_decoder_input(plain)
+            or not plain.get_output_embeddings()
+        ):
             raise UsageError(
                 f"Found '{subject}' ({type(plain).__name__}), which predicts no next token; "
                 "expected a causal language model."
@@ -345,8 +350,9 @@ def model_name(subject: str) -> str:
         return str(folder(checkpoint or "final"))
     if scheme != "hf" or not name:
         raise UsageError(
-            f"Found subject '{subject}'; expected a torch network, 'torch:MODULE:FACTORY', "
-            "'hf-vision:NAME_OR_FOLDER', 'demo:vision', 'hf:NAME_OR_FOLDER' or 'demo:language'."
+            f"Found subject '{subject}'; expected a causal language model, 'hf:NAME_OR_FOLDER' or "
+            "'demo:language', or a network, 'torch:MODULE:FACTORY', 'hf-vision:NAME_OR_FOLDER' or "
+            "'demo:vision'."
         )
     return name
 
