@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import UsageError, nearest
+from workbench.editing.targets import Edit, LanguageTarget
+from workbench.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
 
     from analyses.atoms.sae import ThresholdSAE
-    from workbench.subjects.language.loading import Network
 
 WAYS = ("as it is", "reconstruction", "zero", "mean")
-_TOKENS_AT_ONCE = 4096
 _DRAWS = 1000
-Replace = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 @dataclass(frozen=True)
@@ -52,17 +50,6 @@ class LossRecovered:
     n_tokens: int
     n_texts: int
     by_text: NDArray[np.float64] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class _Site:
-    """A place in a model, and rows of tokens to pass through it."""
-
-    network: Network
-    module: torch.nn.Module
-    name: str
-    windows: list[tuple[int, NDArray[np.int64]]]
-    n_texts: int
 
 
 def loss_recovered(
@@ -111,16 +98,19 @@ def loss_recovered(
     True
     """
     _check_site(site, sae)
-    place = _opened(subject, site, texts, device)
-    mean, untouched = _first_pass(place, sae)
-    replacements: tuple[Replace, ...] = (
+    model = LanguageTarget(subject, texts, "loss", device)
+    watch = _Watch(site, sae)
+    sae._check_learned()
+    untouched = model.scores({site: watch})
+    mean = watch.mean()
+    replacements: tuple[Edit, ...] = (
         lambda rows: _reconstructed(sae, rows),
         lambda rows: rows.new_zeros(rows.shape),
         lambda rows: mean.to(rows).expand_as(rows),
     )
-    others = [_losses(place, replace) for replace in replacements]
-    by_text = np.stack([untouched, *others], axis=1)
-    return _summed(by_text, sum(len(ids) - 1 for _, ids in place.windows), seed)
+    others = [model.scores({site: replace}) for replace in replacements]
+    by_text = np.stack([each.values for each in (untouched, *others)], axis=1)
+    return _summed(by_text, int(untouched.weights.sum()), seed)
 
 
 def _summed(by_text: NDArray[np.float64], n_tokens: int, seed: int) -> LossRecovered:
@@ -157,140 +147,37 @@ def _check_site(site: str, sae: ThresholdSAE) -> None:
         )
 
 
-def _opened(subject: str, site: str, texts: Sequence[str] | str | Path, device: str) -> _Site:
-    from workbench.subjects.language.loading import (
-        load_network,
-        load_tokenizer,
-        resolve_device,
-        without_bridge,
-    )
-    from workbench.subjects.language.passing import has_decoder_input
-    from workbench.subjects.language.probing import is_faithful
+class _Watch:
+    """An edit that changes nothing and sums the rows that it sees.
 
-    name = _model_name(subject)
-    network = load_network(name, resolve_device(device), "float32")
-    if not is_faithful(network):
-        network = without_bridge(network.plain, network.missing)
-    model: Any = network.plain
-    architecture = type(model).__name__
-    if "Masked" in architecture or has_decoder_input(model) or not model.get_output_embeddings():
-        raise UsageError(
-            f"Found '{subject}' ({architecture}), which predicts no next token; expected a causal "
-            "language model."
-        )
-    if site not in network.points:
-        raise UsageError(f"Found no site '{site}' in '{subject}'; {nearest(site, network.points)}")
-    windows, n_texts = _windows(texts, load_tokenizer(name), network.context)
-    return _Site(network, network.points[site].module, site, windows, n_texts)
+    Parameters
+    ----------
+    site : str
+    sae : ThresholdSAE
+        As many units as it has must be there.
+    """
 
+    def __init__(self, site: str, sae: ThresholdSAE) -> None:
+        self._site, self._sae = site, sae
+        self._total: torch.Tensor | None = None
+        self._n_rows = 0
 
-def _model_name(subject: str) -> str:
-    from workbench.demo.language import folder
-
-    scheme, _, name = subject.partition(":")
-    demo, _, checkpoint = name.partition("@")
-    if (scheme, demo) == ("demo", "language"):
-        return str(folder(checkpoint or "final"))
-    if scheme != "hf" or not name:
-        raise UsageError(
-            f"Found subject '{subject}'; expected a causal language model, 'hf:NAME_OR_FOLDER' or "
-            "'demo:language'."
-        )
-    return name
-
-
-def _windows(
-    texts: Sequence[str] | str | Path, tokenizer: Any, context: int
-) -> tuple[list[tuple[int, NDArray[np.int64]]], int]:
-    """Token ids (tokens,) with the number of their text; each window at least two tokens long."""
-    from workbench.subjects.language.texts import open_texts
-    from workbench.subjects.language.tokens import tokenize
-
-    given = open_texts(Path(texts) if isinstance(texts, (str, Path)) else texts)
-    windows, kept = [], 0
-    for text in tokenize(given, tokenizer):
-        ids = text.ids.astype(np.int64)
-        pieces = [ids[start : start + context] for start in range(0, len(ids), context)]
-        pieces = [piece for piece in pieces if len(piece) > 1]
-        windows += [(kept, piece) for piece in pieces]
-        kept += bool(pieces)
-    if kept < 2:
-        raise UsageError(f"Found {kept} texts of two tokens or more; expected at least two texts.")
-    return sorted(windows, key=lambda pair: len(pair[1])), kept
-
-
-def _batches(place: _Site) -> Iterator[tuple[list[int], torch.Tensor]]:
-    """Windows of equal length together, so that nothing is padded."""
-    import torch
-
-    numbers: list[int] = []
-    ids: list[NDArray[np.int64]] = []
-    for number, window in place.windows:
-        if ids and (len(window) != len(ids[0]) or len(ids) * len(window) >= _TOKENS_AT_ONCE):
-            yield numbers, torch.from_numpy(np.stack(ids)).to(place.network.device)
-            numbers, ids = [], []
-        numbers.append(number)
-        ids.append(window)
-    yield numbers, torch.from_numpy(np.stack(ids)).to(place.network.device)
-
-
-def _first_pass(place: _Site, sae: ThresholdSAE) -> tuple[torch.Tensor, NDArray[np.float64]]:
-    """Mean activity (units,), and losses of the texts, with the site as it is."""
-    import torch
-
-    total: list[torch.Tensor] = []
-    n_rows = 0
-
-    def watch(rows: torch.Tensor) -> torch.Tensor:
-        nonlocal n_rows
-        if rows.shape[1] != sae.decoder_.shape[1]:
+    def __call__(self, rows: torch.Tensor) -> torch.Tensor:
+        expected = self._sae.decoder_.shape[1]
+        if rows.shape[1] != expected:
             raise UsageError(
-                f"Found {rows.shape[1]} units at '{place.name}'; expected "
-                f"{sae.decoder_.shape[1]}, as the autoencoder has: pass the one of this site."
+                f"Found {rows.shape[1]} units at '{self._site}'; expected {expected}, as the "
+                "autoencoder has: pass the one of this site."
             )
-        total[:] = [rows.double().sum(0) + (total[0] if total else 0)]
-        n_rows += len(rows)
+        found = rows.double().sum(0)
+        self._total = found if self._total is None else self._total + found
+        self._n_rows += len(rows)
         return rows
 
-    sae._check_learned()
-    losses = _losses(place, watch)
-    with torch.inference_mode():
-        return (total[0] / n_rows).float(), losses
-
-
-def _losses(place: _Site, replace: Replace) -> NDArray[np.float64]:
-    """Summed cross-entropy (texts,) with the rows of a site replaced."""
-    import torch
-
-    from workbench.subjects.language.passing import pass_through
-    from workbench.subjects.language.points import first_output
-
-    losses = np.zeros(place.n_texts)
-    for numbers, ids in _batches(place):
-
-        def hook(_module: Any, inputs: Any, output: Any, ids: torch.Tensor = ids) -> Any:
-            value = first_output(inputs, output)
-            if not hasattr(value, "numel") or value.numel() % ids.numel() or value.ndim < 2:
-                raise UsageError(
-                    f"The activity at '{place.name}' is not one row a token; expected such a site, "
-                    "as the residual stream is."
-                )
-            made = replace(value.reshape(ids.numel(), -1)).reshape(value.shape)
-            return made if hasattr(output, "numel") else (made, *tuple(output)[1:])
-
-        handle = place.module.register_forward_hook(hook)
-        try:
-            logits = pass_through(place.network.watched, ids, None)
-        finally:
-            handle.remove()
-        with torch.inference_mode():
-            assert logits is not None  # noqa: S101 - nothing ends this pass early
-            each = torch.nn.functional.cross_entropy(
-                logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none"
-            )
-            sums = each.view(len(ids), -1).double().sum(1).cpu().numpy()
-        np.add.at(losses, numbers, sums)
-    return losses
+    def mean(self) -> torch.Tensor:
+        """Mean row (units,)."""
+        assert self._total is not None  # noqa: S101 - there are two texts at least
+        return (self._total / self._n_rows).float()
 
 
 def _reconstructed(sae: ThresholdSAE, rows: torch.Tensor) -> torch.Tensor:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.neuron_labels.ablation_opening import as_target
-from analyses.neuron_labels.ablation_targets import Edit, LanguageTarget, Metric, Scores, Target
+from workbench.editing.opening import as_target
+from workbench.editing.targets import Edit, LanguageTarget, Metric, Scores, Target
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     import torch
+
+    from workbench.recording.recording import Recording
 
 Mode = Literal["zero", "mean"]
 MODES = ("zero", "mean")
@@ -86,7 +88,7 @@ class Ablation:
 
 
 def ablate(
-    subject: torch.nn.Module | str | Target,
+    subject: torch.nn.Module | str | Recording | Target,
     site: str | None,
     units: ArrayLike | Mapping[str, ArrayLike],
     mode: Mode = "zero",
@@ -105,11 +107,13 @@ def ablate(
 
     Parameters
     ----------
-    subject : torch.nn.Module or str
-        A network with `inputs` and `targets`; ``demo:vision``; or a causal language model,
-        ``hf:NAME_OR_FOLDER`` or ``demo:language``, whose `inputs` are texts.
+    subject : torch.nn.Module, str or Recording
+        A network with `inputs` and `targets`, ``torch:MODULE:FACTORY``, ``hf-vision:FOLDER`` or
+        ``demo:vision``; a causal language model, ``hf:NAME_OR_FOLDER`` or ``demo:language``, whose
+        `inputs` are texts; or a recording of one of those addresses, which is opened again.
     site : str, optional
-        Module of the network, or hook point of the model; None where `units` names sites.
+        Module of the network, or hook point of the model, as recordings name them; None where
+        `units` names sites. Of a module that gives several tensors the first is edited.
     units : array of int, or mapping of str to array of int
         Units on the unit axis of the site; or by site.
     mode : {"zero", "mean"}
@@ -121,7 +125,8 @@ def ablate(
         ``accuracy`` (default for networks), ``loss`` in nats (default for language models), or, for
         networks, a function of outputs and targets that gives one number an example.
     inputs, targets : optional
-        Examples; images and classes of ``demo:vision`` are its own test images by default.
+        Examples; images and classes of ``demo:vision`` are its own test images by default, and
+        texts of a recording those that were recorded.
     among : mapping of str to array of int, optional
         By site: units that random sets may be drawn from; all others of the site by default.
     n_controls : int

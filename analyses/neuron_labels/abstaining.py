@@ -83,14 +83,56 @@ def prediction_p(
     return p
 
 
+def median_of(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median (units,) of the draws that count; 0 where none does.
+
+    Parameters
+    ----------
+    draws : ndarray (draws, units)
+
+    Returns
+    -------
+    ndarray (units,)
+    """
+    return np.asarray(np.nanmedian(np.where(np.isfinite(draws).any(axis=0), draws, 0.0), axis=0))
+
+
 def _middle_and_spread(
     draws: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median and scaled median deviation (units,) of the draws that count; 0 where none does."""
     known = np.where(np.isfinite(draws).any(axis=0), draws, 0.0)
-    middle = np.nanmedian(known, axis=0)
+    middle = median_of(draws)
     # Of normal draws, 1.4826 median deviations are one standard deviation.
     return middle, 1.4826 * np.nanmedian(np.abs(known - middle), axis=0)
+
+
+def spread_p(value: ArrayLike, sd: ArrayLike, n_groups: int) -> NDArray[np.float64]:
+    """One-sided p-value of a value that is 0 but for how it differs between groups of rows.
+
+    Parameters
+    ----------
+    value : array (units,)
+    sd : array (units,)
+        Standard deviation over bootstrap draws of the groups.
+    n_groups : int
+
+    Returns
+    -------
+    ndarray (units,)
+        Student's t with ``n_groups - 1`` degrees of freedom; 1 where a value is not defined.
+
+    Examples
+    --------
+    >>> spread_p([0.4, 0.4, 0.0], [0.1, 0.4, 0.1], 9).round(3).tolist()
+    [0.002, 0.173, 0.5]
+    """
+    from scipy.stats import t
+
+    values, spread = np.asarray(value, np.float64), np.asarray(sd, np.float64)
+    p: NDArray[np.float64] = t.sf(values / np.maximum(spread, 1e-12), max(1, n_groups - 1))
+    p[~np.isfinite(values)] = 1.0
+    return p
 
 
 def abstentions(p_values: ArrayLike, level: float = 0.05) -> NDArray[np.bool_]:

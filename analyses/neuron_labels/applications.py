@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analyses.neuron_labels.ablation import Ablation, Mode, ablate, single_unit_changes
-from analyses.neuron_labels.ablation_opening import as_target
-from analyses.neuron_labels.ablation_targets import Metric, Target
 from analyses.neuron_labels.abstaining import false_label_rate
 from analyses.neuron_labels.text_metrics import words
 from workbench.demo.scene_words import KINDS
+from workbench.editing.opening import as_target
+from workbench.editing.targets import Metric, Target
 from workbench.errors import UsageError
 from workbench.statistics.correction import holm
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.neuron_labels.abstaining import prediction_p, rank_p
+from analyses.neuron_labels.abstaining import median_of, prediction_p, rank_p, spread_p
 from analyses.neuron_labels.evaluation_inputs import (
     as_activity,
     as_labels,
@@ -42,7 +42,7 @@ _FEWEST = 10
 
 
 def evaluate(
-    labels: Sequence[Label] | Mapping[int, str],
+    labels: Sequence[Label] | Sequence[str] | Mapping[int, str],
     activity: Recording | ArrayLike,
     simulator: Simulator | Mapping[str, ArrayLike],
     *,
@@ -63,8 +63,8 @@ def evaluate(
 
     Parameters
     ----------
-    labels : sequence of Label, or mapping of int to str
-        Of units of one site.
+    labels : sequence of Label, sequence of str, or mapping of int to str
+        Of units of one site; of texts alone the first is that of unit 0.
     activity : Recording or array (rows, units) or (rows, units, y, x)
         Of a recording, the site that the labels name; over space, the largest value counts.
     simulator : Simulator, or mapping of str to array (rows,)
@@ -83,9 +83,13 @@ def evaluate(
     null : {"permute-units", "permute-stimuli", "both"}
         What a unit's label must beat: all other labels on the same unit (by rank or by
         `prediction_p`, Bonferroni-corrected for the two), the same label on shuffled stimuli (by
-        rank), or both; of fewer than ten other labels, ``both`` asks the second only. Where many
-        units follow one thing, their labels are true of each other and none beats the first null;
-        the second asks only whether a label predicts.
+        rank), or both. Other labels are often related, and too few of them leave no small rank:
+        where there are fewer than ``2 / level - 1`` (39 at 5 %; of steps in time and tokens, whose
+        neighbours are alike, fewer than 10), ``both`` asks whether a label exceeds the median of
+        the others by more than it does on shuffled stimuli, and of rows that are alike by more
+        than it differs between texts or segments (`spread_p`). Where many units follow one thing,
+        their labels are true of each other and none beats the first null; the second asks only
+        whether a label predicts.
     references : sequence of str
         Further texts that the first null draws from, where units are few. With them, a unit's null
         depends less on which other units there are.
@@ -121,6 +125,11 @@ def evaluate(
     """
     if null not in NULLS:
         raise UsageError(f"Found no null '{null}'; {nearest(str(null), NULLS)}")
+    if n_permutations < 1 or n_bootstrap < 1:
+        raise UsageError(
+            f"Found n_permutations={n_permutations} and n_bootstrap={n_bootstrap}; expected at "
+            "least one draw of each."
+        )
     given = as_labels(labels)
     real, group = as_activity(activity, given, groups)
     shown = stimuli if stimuli is not None or exemplars is None else exemplars.stimuli
@@ -155,8 +164,9 @@ def _evaluated(
 ) -> Evaluation:
     n_permutations, n_bootstrap, n_repeated = counts
     scores = score_all(data)
-    p, draws = _tested(scores[PEARSON], texts, own, data, null, n_permutations, seed)
     redrawn = own_draws(data, own, n_bootstrap, seed)
+    settings = (null, n_permutations, level, seed)
+    p, draws = _tested(scores[PEARSON], texts, own, data, redrawn[PEARSON].std(axis=0), settings)
     table = unit_table(given, scores, own, redrawn, draws, p, level)
     return Evaluation(
         tuple(filled(label, row) for label, row in zip(given, records(table), strict=True)),
@@ -177,11 +187,11 @@ def _tested(
     texts: Sequence[str],
     own: NDArray[np.int64],
     data: Data,
-    null: str,
-    n_permutations: int,
-    seed: int,
+    spread: NDArray[np.float64],
+    settings: tuple[str, int, float, int],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """p-values (units,), and draws (draws, units) of the null with the larger p-value."""
+    """p-values (units,), and draws (draws, units) of the null that is shown."""
+    null, n_permutations, level, seed = settings
     score = table[own, np.arange(len(own))]
     others = np.where(_same_meaning(data.held_out, own), np.nan, table)
     shuffled = shuffled_draws(data, own, n_permutations, seed)
@@ -200,8 +210,14 @@ def _tested(
         found.append((rank_p(score, shuffled), shuffled))
     p = np.max([each for each, _ in found], axis=0)
     if null == BOTH:
-        few = np.isfinite(others).sum(axis=0) < _FEWEST
-        p[few] = found[1][0][few]
+        n_groups = len(np.unique(data.groups))
+        alike = n_groups < len(data.groups)
+        few = np.isfinite(others).sum(axis=0) < (_FEWEST if alike else 2 / level - 1)
+        excess = score - np.maximum(0, median_of(others))
+        p[few] = rank_p(excess, shuffled)[few]
+        if alike:
+            # Turning slow signals round leaves few independent draws; segments are nearly so.
+            p[few] = np.maximum(p, spread_p(excess, spread, n_groups))[few]
     # A text that predicts the same everywhere says nothing, whatever other texts do.
     p[np.ptp(data.held_out[own], axis=1) == 0] = 1.0
     return p, found[0][1]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from analyses.neuron_labels.types import Exemplars, Simulator, Stimuli
 
 
-def as_labels(labels: Sequence[Label] | Mapping[int, str]) -> list[Label]:
+def as_labels(labels: Sequence[Label] | Sequence[str] | Mapping[int, str]) -> list[Label]:
+    if not isinstance(labels, Mapping) and any(isinstance(each, str) for each in labels):
+        labels = {unit: str(text) for unit, text in enumerate(labels)}
     if isinstance(labels, Mapping):
         labels = [Label(int(unit), "", text, float("nan")) for unit, text in labels.items()]
     sites = {label.site for label in labels}
@@ -39,9 +41,9 @@ def as_activity(
         real = pooled(np.asarray(activity))
         found = np.arange(len(real)) if groups is None else np.asarray(groups, dtype=np.int64)
     most = max(label.unit for label in labels)
-    if most >= real.shape[1] or len(found) != len(real):
+    if min(label.unit for label in labels) < 0 or most >= real.shape[1] or len(found) != len(real):
         raise UsageError(
-            f"Found activity of shape {real.shape} with a label of unit {most} and groups of "
+            f"Found activity of shape {real.shape} with labels of units up to {most} and groups of "
             f"length {len(found)}; expected a column for every unit and a group for every row."
         )
     return real, found
@@ -111,9 +113,18 @@ def predictions(
     n_rows: int,
 ) -> NDArray[np.float64]:
     """Predicted activity (texts, rows); zeros for a text that says nothing."""
+    if not isinstance(simulator, Mapping) and not hasattr(simulator, "predict"):
+        raise UsageError(
+            f"Found a simulator of type '{type(simulator).__name__}'; expected one that predicts, "
+            "such as SceneSimulator(), or predictions by text."
+        )
     found = []
     for text in texts:
         if isinstance(simulator, Mapping):
+            if text and text not in simulator:
+                raise UsageError(
+                    f"Found no predictions of '{text}'; expected some for every label."
+                )
             values = np.asarray(simulator[text]) if text else np.zeros(n_rows)
         elif stimuli is None:
             raise UsageError("Found no stimuli; expected stimuli= or exemplars= that carry them.")

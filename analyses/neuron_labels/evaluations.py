@@ -133,11 +133,21 @@ def mean_rows(
         row |= {"sd": np.nanstd(drawn) if np.isfinite(drawn).any() else np.nan}
         row["p"] = float(rank_p([labels[name]], drawn[:, None])[0])
         if name in HEADLINE:
-            spread = np.nanquantile(np.nanmean(redrawn[name], axis=1), [0.025, 0.975])
-            row |= {"low": min(spread[0], labels[name]), "high": max(spread[1], labels[name])}
+            row["low"], row["high"] = _interval(redrawn[name], labels[name])
         found.append(row)
     columns = [LABELS, "low", "high", CONSTANT, REASSIGNED, "sd", "p"]
     return pd.DataFrame(found, index=list(METRICS), columns=columns)
+
+
+def _interval(draws: NDArray[np.float64], value: float) -> tuple[float, float]:
+    """95 % of means over units (draws, units), the value among them; NaN where none is defined."""
+    known = np.isfinite(draws)
+    some = known.any(axis=1)
+    if not some.any():
+        return float("nan"), float("nan")
+    means = np.where(known, draws, 0.0)[some].sum(axis=1) / known[some].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return min(float(low), value), max(float(high), value)
 
 
 def _reassigned(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.neuron_labels.accumulating import ExemplarAccumulator
-from analyses.neuron_labels.masks import active_masks
+from analyses.neuron_labels.masks import active_masks, check_upsampling
 from analyses.neuron_labels.spans import (
     WINDOW,
     Rows,
@@ -83,8 +83,8 @@ def compute_exemplars(
     Raises
     ------
     UsageError
-        If there is no such site or part, if stimuli are too few, or activity has more than two
-        axes of space.
+        If there is no recording, no such site or part, if stimuli are too few, or activity has more
+        than two axes of space.
     WorkbenchError
         If activity is not finite.
 
@@ -104,6 +104,12 @@ def compute_exemplars(
     >>> unit.stimuli.tolist(), unit.masks[0].astype(int).tolist()[0]
     ([4, 0, 1], [0, 1, 1, 1])
     """
+    if not hasattr(recording, "sites"):
+        raise UsageError(
+            f"Found activity of type '{type(recording).__name__}'; expected a recording: open it "
+            "with workbench.open, or make one of arrays with workbench.from_arrays."
+        )
+    check_upsampling(upsample)
     activations = recording[site]
     if len(activations.shape) > 4:
         raise UsageError(

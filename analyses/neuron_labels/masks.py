@@ -18,6 +18,17 @@ from workbench.errors import UsageError
 UPSAMPLING = ("border", "nearest")
 
 
+def check_upsampling(upsample: str) -> None:
+    """Refuse ways to enlarge maps that there are not.
+
+    Raises
+    ------
+    UsageError
+    """
+    if upsample not in UPSAMPLING:
+        raise UsageError(f"Found upsample='{upsample}'; expected one of {', '.join(UPSAMPLING)}.")
+
+
 def enlarge(maps: ArrayLike, size: Sequence[int], upsample: str = "border") -> NDArray[np.float32]:
     """Bring maps to the size of an image.
 
@@ -46,8 +57,7 @@ def enlarge(maps: ArrayLike, size: Sequence[int], upsample: str = "border") -> N
     [[0.0, 1.0, 3.0, 4.0]]
     """
     values = np.asarray(maps, dtype=np.float32)
-    if upsample not in UPSAMPLING:
-        raise UsageError(f"Found upsample='{upsample}'; expected one of {', '.join(UPSAMPLING)}.")
+    check_upsampling(upsample)
     if values.ndim < 2 or 0 in values.shape[-2:] or len(size) != 2:
         raise UsageError(
             f"Found maps of shape {values.shape} to be brought to size {tuple(size)}; expected "

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from analyses.neuron_labels.types import Exemplars, UnitExemplars
 from workbench.errors import UsageError, WorkbenchError
 
-_FILES = ("images.npy", "masks.npy", "activations.csv", "ids.csv")
+_NEEDED = ("images.npy", "masks.npy")
+_VALUES, _NUMBERS = "activations.csv", "ids.csv"
 
 
 def save_milan(exemplars: Exemplars, folder: str | Path) -> Path:
@@ -67,8 +68,8 @@ def save_milan(exemplars: Exemplars, folder: str | Path) -> Path:
         units[place] = each.unit
     images.flush()
     masks.flush()
-    np.savetxt(root / "activations.csv", values, delimiter=",", fmt="%.9g")
-    np.savetxt(root / "ids.csv", numbers, delimiter=",", fmt="%i")
+    np.savetxt(root / _VALUES, values, delimiter=",", fmt="%.9g")
+    np.savetxt(root / _NUMBERS, numbers, delimiter=",", fmt="%i")
     if not np.array_equal(units, np.arange(n_units)):
         np.save(root / "units.npy", units)
     return root
@@ -92,31 +93,38 @@ def load_milan(folder: str | Path, site: str | None = None) -> Exemplars:
     Exemplars
         Images and masks are read when a unit is asked for. The layout holds no thresholds, no
         quantile and no parts: thresholds are NaN, the quantile is MILAN's 0.99, and all stimuli
-        that are shown count as used.
+        that are shown count as used. Without ``activations.csv`` values are NaN; without
+        ``ids.csv`` stimuli are numbered as they come, and none is known to be used.
 
     Raises
     ------
     WorkbenchError
-        If files are missing or do not fit together.
+        If images or masks are missing, or files do not fit together.
     """
     root = Path(folder)
-    missing = [name for name in _FILES if not (root / name).is_file()]
+    missing = [name for name in _NEEDED if not (root / name).is_file()]
     if missing:
         raise WorkbenchError(
-            f"Found no {', '.join(missing)} in '{root}'; expected {', '.join(_FILES)}: check the "
+            f"Found no {', '.join(missing)} in '{root}'; expected {', '.join(_NEEDED)}: check the "
             "folder."
         )
-    images, masks = (_read_array(root / name) for name in _FILES[:2])
-    values = np.loadtxt(root / "activations.csv", delimiter=",", ndmin=2)
-    numbers = np.loadtxt(root / "ids.csv", delimiter=",", ndmin=2).astype(np.int64)
+    images, masks = (_read_array(root / name) for name in _NEEDED)
+    start = images.shape[:2]
+    values = _read_table(root / _VALUES, np.full(start, np.nan))
+    in_order = np.arange(np.prod(start)).reshape(start)
+    numbers = _read_table(root / _NUMBERS, in_order).astype(np.int64)
     units = np.arange(len(images))
     if (root / "units.npy").is_file():
         units = _read_array(root / "units.npy")
     _check_shapes(root, images, masks, values, numbers, units)
     sets = MilanSets(site or root.name, images, masks, values, numbers, units)
-    used = np.unique(numbers[numbers >= 0])
+    used = np.unique(numbers[numbers >= 0]) if (root / _NUMBERS).is_file() else numbers[:0, 0]
     unknown = np.full(len(units), np.nan)
     return Exemplars(sets.site, "vision", sets, unknown, 0.99, values.shape[1], None, used)
+
+
+def _read_table(path: Path, default: NDArray) -> NDArray:
+    return np.loadtxt(path, delimiter=",", ndmin=2) if path.is_file() else default
 
 
 def _read_array(path: Path) -> NDArray:

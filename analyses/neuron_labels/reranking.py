@@ -93,8 +93,8 @@ def rerank(
     Raises
     ------
     UsageError
-        If there is a simulator but no stimuli or activity, they do not fit, or exemplars are
-        among the probe stimuli.
+        If what was given are no candidates with numbers, there is a simulator but no stimuli or
+        activity, they do not fit, or exemplars are among the probe stimuli.
 
     Examples
     --------
@@ -102,6 +102,7 @@ def rerank(
     >>> [each.text for each in rerank(said)], [each.text for each in rerank(said, weight=0)]
     (['red ring', 'thing'], ['thing', 'red ring'])
     """
+    _check(candidates, weight)
     ranked = sorted(candidates, key=lambda each: -pointwise_information(each, weight))
     if simulator is None:
         return ranked
@@ -113,6 +114,20 @@ def rerank(
     # Sorting is stable: of equally good predictions the one with more information is first.
     simulated.sort(key=lambda each: -(each.simulated or 0.0))
     return simulated + ranked[len(ranked) if n is None else n :]
+
+
+def _check(candidates: Sequence[Candidate], weight: float) -> None:
+    for each in candidates:
+        if not isinstance(each, Candidate):
+            raise UsageError(
+                f"Found a candidate of type '{type(each).__name__}'; expected "
+                "Candidate(text, log_conditional, log_prior)."
+            )
+        if np.isnan(pointwise_information(each, weight)):
+            raise UsageError(
+                f"Found log p(d | E) {each.log_conditional} and log p(d) {each.log_prior} of "
+                f"'{each.text}' with weight {weight}; expected numbers."
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -249,7 +249,7 @@ def accuracies(network: nn.Module, sets: Mapping[str, Stamped]) -> dict[str, flo
     -------
     dict of str to float
     """
-    from analyses.neuron_labels.ablation_targets import NetworkTarget
+    from workbench.editing.targets import NetworkTarget
 
     return {
         name: NetworkTarget(network, each.inputs, each.targets).scores({}).mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,9 @@ def stimuli_for(
         If stimuli are missing, or files are others than were recorded.
     """
     if companion is not None:
-        return _of_companion(recording, companion)
+        return _with_labels(_of_companion(recording, companion), recording)
     if images is not None:
-        return _of_files(recording, images)
+        return _with_labels(_of_files(recording, images), recording)
     # Several rows of one stimulus, such as image tokens, are no scenes of their own.
     if all(name in recording.rows for name in _DEMO) and recording.rows["stimulus"].is_unique:
         from workbench.demo.vision import stimuli_of
@@ -58,8 +59,17 @@ def stimuli_for(
         scenes = stimuli_of(recording)
         order = np.argsort(recording.rows["stimulus"].to_numpy(), kind="stable")
         maps = {word: each[order] for word, each in scenes.label_maps.items()}
-        return Stimuli("vision", images=scenes.images[order], label_maps=maps)
+        found = Stimuli("vision", images=scenes.images[order], label_maps=maps)
+        return _with_labels(found, recording)
     return _of_rows(recording)
+
+
+def _with_labels(stimuli: Stimuli, recording: Recording) -> Stimuli:
+    """Pictures with what the rows say of them, for backends that read labels."""
+    known = _of_rows(recording)
+    if known is None or len(known) != len(stimuli):
+        return stimuli
+    return replace(stimuli, labels=known.labels)
 
 
 def _of_rows(recording: Recording) -> Stimuli | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.neuron_labels.soft_scenes import compose, presence, soft_mask, understood
-from analyses.neuron_labels.types import Stimuli
+from analyses.neuron_labels.types import Stimuli, checked_stimuli
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class LabelMapSimulator:
         UsageError
             If there are no label maps.
         """
-        maps = stimuli.label_maps
+        maps = checked_stimuli(stimuli).label_maps
         if not maps:
             raise UsageError(
                 "Found no label maps among the stimuli; expected maps of words: pass stimuli with "
@@ -166,7 +166,7 @@ def _composed(description: str, maps: Mapping[str, NDArray]) -> NDArray[np.float
 
 
 def _images(stimuli: Stimuli) -> NDArray[np.uint8]:
-    if stimuli.images is None:
+    if checked_stimuli(stimuli).images is None:
         raise UsageError(
             f"Found {stimuli.kind} stimuli without images; expected images: pass stimuli with "
             "images, or take another simulator."

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.neuron_labels.soft_scenes import JOINS, compose
-from analyses.neuron_labels.types import Stimuli
+from analyses.neuron_labels.types import Stimuli, checked_stimuli
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class TokenSimulator:
         UsageError
             If there are no texts.
         """
-        if stimuli.texts is None:
+        if checked_stimuli(stimuli).texts is None:
             raise UsageError(
                 f"Found {stimuli.kind} stimuli without texts; expected tokens of texts: pass "
                 "stimuli with texts, or take another simulator."
@@ -241,7 +241,7 @@ class LabelSimulator:
         UsageError
             If there are no labels.
         """
-        if stimuli.labels is None:
+        if checked_stimuli(stimuli).labels is None:
             raise UsageError(
                 f"Found {stimuli.kind} stimuli without labels; expected a table of labels: pass "
                 "stimuli with labels, or take another simulator."

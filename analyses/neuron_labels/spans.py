@@ -43,7 +43,7 @@ class Rows:
     order : ndarray (rows,) of int
         Rows in the order of texts and positions, or of time.
     text : ndarray (rows,) of int
-        Within which windows stay: a text, a trial or a whole session.
+        Within which windows stay: a text, a trial or a segment of time.
     tokens : ndarray (rows,) of str, optional
     """
 
@@ -107,18 +107,25 @@ def _kind(recording: Recording, table: pd.DataFrame) -> Kind:
 
 def _in_time(table: pd.DataFrame, number: NDArray[np.int64], shown: pd.DataFrame) -> Rows:
     n_rows = len(table)
+    said = [name for name in shown.columns if name != "stimulus"]
+    # Arrays with times and nothing on what was shown count their rows; those are no trials.
+    if "time" in table and not said and len(np.unique(number)) == n_rows:
+        number = np.zeros(n_rows, np.int64)
     order = np.lexsort((table["time"].to_numpy(), number)) if "time" in table else np.arange(n_rows)
     block = number
     is_trials = len(np.unique(number)) >= _FEW_TRIALS
     if not is_trials:
-        length = max(_SHORTEST, min(WINDOW, n_rows // _SEGMENTS))
+        # Neighbours resemble each other: the longer segments are, the fewer lie side by side.
+        length = max(_SHORTEST, n_rows // _SEGMENTS)
         block = np.empty(n_rows, np.int64)
         block[order] = np.arange(n_rows) // length
         # A segment must not reach over the end of a session.
         block = np.unique(np.stack([number, block], axis=1), axis=0, return_inverse=True)[1]
     # Of trials the table says which showed the same; a segment is like no other.
     contents = contents_of(None, shown if is_trials else None, int(block.max()) + 1)
-    return Rows("brain", np.arange(n_rows), block.reshape(-1), contents, order, number)
+    block = block.reshape(-1)
+    # Windows end with their segment: what lies beyond may be held out.
+    return Rows("brain", np.arange(n_rows), block, contents, order, block)
 
 
 def stimuli_of(recording: Recording, rows: Rows) -> Stimuli | None:

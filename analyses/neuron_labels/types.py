@@ -57,6 +57,9 @@ class Stimuli:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"Found stimuli of kind '{self.kind}'; expected one of {KINDS}.")
+        if self.images is not None:
+            # Of tensors and lists too.
+            object.__setattr__(self, "images", np.asarray(self.images))
         lengths = self._lengths()
         if not lengths or len(set(lengths.values())) > 1:
             raise UsageError(
@@ -68,7 +71,8 @@ class Stimuli:
         ):
             raise UsageError(
                 f"Found images of shape {self.images.shape} and dtype {self.images.dtype}; "
-                "expected uint8 of shape (stimuli, height, width, 3)."
+                "expected uint8 of shape (stimuli, height, width, 3): put channels last, and scale "
+                "to 0 to 255."
             )
 
     def _lengths(self) -> dict[str, int]:
@@ -226,7 +230,7 @@ class Candidate:
     log_prior : float
         log p(d), the description of any unit.
     source : str
-        Name of the describer.
+        Name of the describer; empty where there is none.
     simulated : float, optional
         Correlation of the activity that the description predicts with the real one.
     """
@@ -234,7 +238,7 @@ class Candidate:
     text: str
     log_conditional: float
     log_prior: float
-    source: str
+    source: str = ""
     simulated: float | None = None
 
 
@@ -267,6 +271,28 @@ class Label:
     p_value: float = float("nan")
     abstains: bool = False
     evaluation: dict[str, float] = field(default_factory=dict)
+
+
+def checked_stimuli(stimuli: Stimuli) -> Stimuli:
+    """Refuse what are no stimuli, such as bare arrays.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> checked_stimuli(np.zeros((2, 8, 8, 3)))
+    Traceback (most recent call last):
+    ...
+    workbench.errors.UsageError: Found stimuli of type 'ndarray'; expected Stimuli ...
+    """
+    if not isinstance(stimuli, Stimuli):
+        raise UsageError(
+            f"Found stimuli of type '{type(stimuli).__name__}'; expected Stimuli, such as "
+            "Stimuli('vision', images=...) or Stimuli('language', texts=...)."
+        )
+    return stimuli
 
 
 @runtime_checkable

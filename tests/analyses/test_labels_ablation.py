@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from analyses.neuron_labels.ablation import ablate, single_unit_changes
-from analyses.neuron_labels.ablation_opening import as_target
 from analyses.neuron_labels.applications import audit, edit, importance, kind_of_label
 from analyses.neuron_labels.types import Label
+from workbench.editing.opening import as_target
 from workbench.errors import UsageError
 
 TEXTS = [
@@ -92,7 +92,7 @@ def test_controls_are_as_many_other_units_of_the_same_layer() -> None:
         """Notes which units are edited."""
 
         def scores(self, edits: Any) -> Any:
-            from analyses.neuron_labels.ablation_targets import Scores
+            from workbench.editing.targets import Scores
 
             if edits:
                 made = edits["a"](torch.ones(1, 10))[0]
@@ -173,7 +173,7 @@ def test_what_cannot_be_ablated_is_refused(examples: Any) -> None:
         ablate(Readout(), "relu", [0], inputs=images, targets=targets[:3])
     with pytest.raises(UsageError, match="expected inputs= with texts"):
         ablate("demo:language", "blocks.0.hook_mlp_out", [0])
-    with pytest.raises(UsageError, match="expected a torch network"):
+    with pytest.raises(UsageError, match="or a network, .torch:MODULE:FACTORY"):
         ablate("npz:traces.npz", "area", [0], inputs=TEXTS)
     with pytest.raises(UsageError, match="pass site=None"):
         ablate(Readout(), "relu", {"relu": [0]}, **given)
@@ -254,3 +254,77 @@ def test_single_units_are_those_of_sets_of_one(examples: Any) -> None:
     changes = single_unit_changes(target, "relu", [0, 5])
     alone = ablate(target, "relu", [0], n_controls=2).change
     assert changes.tolist() == [pytest.approx(alone), 0.0]
+
+
+class Several(torch.nn.Module):
+    """Series, a recurrent layer that gives a tuple, tokens, and a readout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv = torch.nn.Conv1d(3, 6, 1)
+        self.gru = torch.nn.GRU(6, 5, batch_first=True)
+        self.tokens = torch.nn.Linear(5, 4)
+
+    def forward(self, series: torch.Tensor) -> torch.Tensor:
+        """Logits: (series, 4)."""
+        states, _ = self.gru(self.conv(series).movedim(1, 2))
+        return self.tokens(states).mean(1)
+
+
+def several() -> Several:
+    """A factory, for the address of this network."""
+    return Several()
+
+
+@pytest.mark.parametrize(("site", "axis", "n_units"), [("conv", 1, 6), ("gru", 2, 5),
+                                                       ("tokens", 2, 4)])  # fmt: skip
+def test_units_are_those_that_recordings_have(site: str, axis: int, n_units: int) -> None:
+    import workbench as wb
+
+    series = torch.randn(30, 3, 9, generator=torch.Generator().manual_seed(1))
+    targets = torch.arange(30) % 4
+    network = several()
+    given: dict[str, Any] = {"inputs": series, "targets": targets, "metric": "loss"}
+    found = ablate(network, site, [n_units - 1], n_controls=2, **given)
+
+    def without(_module: Any, _inputs: Any, output: Any) -> Any:
+        edited = (output[0] if isinstance(output, tuple) else output).clone()
+        edited.select(axis, n_units - 1).zero_()
+        return (edited, *output[1:]) if isinstance(output, tuple) else edited
+
+    handle = network.get_submodule(site).register_forward_hook(without)
+    expected = torch.nn.functional.cross_entropy(network(series), targets).detach()
+    handle.remove()
+    assert found.after == pytest.approx(float(expected), abs=1e-6)
+    assert found.after != found.before
+    recorded = wb.stream(network, stimuli=series.numpy(), sites=site)
+    assert recorded[site].shape[1] == n_units
+    with pytest.raises(UsageError, match=f"expected numbers from 0 to {n_units - 1}"):
+        ablate(network, site, [n_units], n_controls=2, **given)
+
+
+def test_addresses_and_recordings_are_opened_again() -> None:
+    import workbench as wb
+
+    series = torch.randn(30, 3, 9, generator=torch.Generator().manual_seed(1))
+    address = f"torch:{__file__}:several"
+    given: dict[str, Any] = {
+        "inputs": series.numpy(), "targets": np.arange(30) % 4, "metric": "loss", "n_controls": 2,
+    }  # fmt: skip
+    found = [
+        ablate(subject, "conv", [0], **given)
+        for subject in (several(), address, wb.stream(address, stimuli=series.numpy()))
+    ]
+    assert len({(each.before, each.after) for each in found}) == 1
+    recording = wb.stream("demo:language", sites="blocks.0.hook_mlp_out", max_rows=60)
+    texts = recording.stimuli["text"].tolist()
+    kept = {"n_controls": 2, "mode": "mean"}
+    one = ablate(recording, "blocks.0.hook_mlp_out", [0, 1], **kept)
+    other = ablate("demo:language", "blocks.0.hook_mlp_out", [0, 1], inputs=texts, **kept)
+    assert (one.before, one.after) == (other.before, other.after)
+    bare = wb.from_arrays({"area": np.zeros((4, 2))})
+    with pytest.raises(UsageError, match="which no address opens again"):
+        ablate(bare, "area", [0])
+    with pytest.raises(UsageError, match="did you mean 'output'"):
+        ablate(several(), "outputs", [0], **given)

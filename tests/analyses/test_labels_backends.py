@@ -187,6 +187,20 @@ def test_without_simulator_it_is_milan(weight: float) -> None:
     assert rerank(SAID[::-1], weight) == expected
 
 
+def test_candidates_made_by_hand_need_numbers_alone() -> None:
+    by_hand = [Candidate("thing", -1.0, -1.0), Candidate("red ring", -1.2, -6.0)]
+    assert [each.text for each in rerank(by_hand, weight=0.2, simulator=None)] == [
+        "red ring", "thing",
+    ]  # fmt: skip
+    assert rerank([]) == []
+    with pytest.raises(UsageError, match="of type 'tuple'; expected Candidate"):
+        rerank([("thing", -1.0, -1.0)])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match=r"nan and log p.* expected numbers"):
+        rerank([Candidate("thing", float("nan"), -1.0)])
+    with pytest.raises(UsageError, match="with weight nan"):
+        rerank(by_hand, weight=float("nan"))
+
+
 def test_simulation_finds_planted_units(
     grammar: GrammarDescriber, planted: Planted, exemplars: Exemplars, stimuli: Stimuli
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -254,6 +256,53 @@ def test_a_label_that_fits_every_unit_is_no_label(generator: np.random.Generator
     assert not other.table["abstains"].any()
 
 
+def test_among_few_related_labels_true_ones_are_kept_and_common_ones_are_not(
+    generator: np.random.Generator,
+) -> None:
+    classes = generator.integers(0, 4, N)
+    table = {f"class {n}": (classes == n).astype(float) for n in range(4)}
+    activity = 1.3 * np.stack(list(table.values()) * 2, axis=1)
+    activity[:, 4:] = 0
+    activity += generator.standard_normal((N, 8))
+    labels = {unit: f"class {unit % 4}" for unit in range(8)}
+    found = evaluate(labels, activity, table, null="both", n_permutations=199, n_bootstrap=20)
+    assert found.table["abstains"].tolist() == [False] * 4 + [True] * 4
+    shared = (classes == 0).astype(float)
+    alike = {f"text {n}": shared + 0.5 * generator.random(N) for n in range(8)}
+    common = shared[:, None] + 0.3 * generator.standard_normal((N, 8))
+    labels = {unit: f"text {unit}" for unit in range(8)}
+    found = evaluate(labels, common, alike, null="both", n_permutations=199, n_bootstrap=20)
+    assert found.correlation > 0.7
+    assert found.table["abstains"].mean() >= 0.8
+
+
+def test_p_values_beside_few_labels_are_not_too_small(generator: np.random.Generator) -> None:
+    p = np.concatenate(
+        [
+            evaluate(
+                {unit: f"text {unit}" for unit in range(12)},
+                generator.standard_normal((N, 12)),
+                {f"text {n}": generator.random(N) for n in range(12)},
+                null="both",
+                n_permutations=99,
+                n_bootstrap=20,
+                seed=seed,
+            ).table["p"]
+            for seed in range(12)
+        ]
+    )
+    assert p.mean() > 0.45
+    assert (p <= 0.05).mean() < 0.09
+
+
+def test_texts_alone_are_labels_of_the_first_units(generator: np.random.Generator) -> None:
+    table, activity, labels = _planted(generator, n_noise=0)
+    given: dict[str, Any] = {"n_permutations": 19, "n_bootstrap": 19}
+    one = evaluate(list(labels.values()), activity, table, **given)
+    other = evaluate(labels, activity, table, **given)
+    assert one.table.equals(other.table)
+
+
 def test_secondary_metrics_stand_beside_constant_and_shuffled_labels(
     generator: np.random.Generator,
 ) -> None:
@@ -342,12 +391,20 @@ def test_what_cannot_be_evaluated_is_refused(generator: np.random.Generator) -> 
         evaluate(dict.fromkeys(range(3), "text 1"), activity, table)
     with pytest.raises(UsageError, match=r"\(399,\).*expected \(400,\)"):
         evaluate(labels, activity, {**table, "text 3": np.zeros(N - 1)})
-    with pytest.raises(UsageError, match="label of unit 99"):
+    with pytest.raises(UsageError, match="labels of units up to 99"):
         evaluate({99: "text 1"}, activity, table)
     with pytest.raises(UsageError, match="labels of one site"):
         evaluate([Label(0, "a", "x", 0.0), Label(0, "b", "y", 0.0)], activity, table)
     with pytest.raises(UsageError, match="Found no stimuli"):
         evaluate(labels, activity, Vectors(table))
+    with pytest.raises(UsageError, match="no predictions of 'text 0'"):
+        evaluate(labels, activity, {"text 1": np.zeros(N)})
+    with pytest.raises(UsageError, match="simulator of type 'NoneType'"):
+        evaluate(labels, activity, None)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="at least one draw of each"):
+        evaluate(labels, activity, table, n_permutations=0)
+    with pytest.raises(UsageError, match="a column for every unit"):
+        evaluate({-1: "text 1", 0: "text 2"}, activity, table)
 
 
 def test_p_values_are_exact_and_rates_are_bounds() -> None:

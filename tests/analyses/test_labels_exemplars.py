@@ -346,7 +346,7 @@ def test_rows_of_texts_may_come_in_any_order() -> None:
     assert found.masks[0, :3].tolist() == [False, True, False]
 
 
-def test_spans_of_time_do_not_overlap_or_leave_their_session() -> None:
+def test_spans_of_time_do_not_overlap_or_leave_their_segment() -> None:
     time = np.tile(np.arange(200.0), 2)
     activity = np.zeros((400, 1), np.float32)
     activity[[3, 60, 62, 150, 200, 390], 0] = [5, 9, 8, 7, 6, 4]
@@ -355,8 +355,22 @@ def test_spans_of_time_do_not_overlap_or_leave_their_session() -> None:
     )
     found = compute_exemplars(rec, "area", k=5, split=None, window=10)[0]
     assert found.stimuli.tolist() == [60, 150, 200, 3, 390]
-    assert found.spans.tolist() == [[55, 65], [145, 155], [200, 205], [0, 8], [385, 395]]
+    # Segments are ten steps long; what lies beyond one may be held out.
+    assert found.spans.tolist() == [[60, 65], [150, 155], [200, 205], [0, 8], [390, 395]]
     assert found.masks[0].sum() == 2
+
+
+def test_rows_with_times_alone_are_one_session_in_segments() -> None:
+    activity = np.random.default_rng(0).random((800, 2)).astype(np.float32)
+    recording = wb.from_arrays({"area": activity}, {"time": np.arange(800.0)}, kind="brain")
+    found = compute_exemplars(recording, "area", k=3)
+    part = np.zeros(800, int)
+    for number, name in enumerate(PARTS):
+        part[found.parts[name]] = number
+    assert (np.diff(part) != 0).sum() <= 40
+    for unit in found:
+        inside = np.concatenate([np.arange(*span) for span in unit.spans])
+        assert np.isin(inside, found.split_rows).all()
 
 
 def test_steps_in_time_are_split_in_segments() -> None:
@@ -437,6 +451,17 @@ def test_milan_layout_that_others_wrote(tmp_path: Path) -> None:
     assert found[0].masks.all()
 
 
+def test_milan_layout_of_pictures_and_masks_alone(tmp_path: Path) -> None:
+    images = np.arange(2 * 3 * 48, dtype=np.uint8).reshape(2, 3, 3, 4, 4)
+    np.save(tmp_path / "images.npy", images)
+    np.save(tmp_path / "masks.npy", np.ones((2, 3, 1, 4, 4), np.uint8))
+    found = load_milan(tmp_path)
+    assert [len(each) for each in found] == [3, 3]
+    np.testing.assert_array_equal(found[1].images, images[1].transpose(0, 2, 3, 1))
+    assert np.isnan(found[0].values).all()
+    assert not len(found.split_rows)
+
+
 def test_milan_layout_errors(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=r"no images\.npy, masks\.npy"):
         load_milan(tmp_path)
@@ -464,7 +489,9 @@ def test_errors() -> None:
     with pytest.raises(UsageError, match="upsample='zeros'"):
         compute_exemplars(
             vision(maps), "conv", upsample="zeros", stimuli=Stimuli("vision", images=some_images())
-        )[0]
+        )
+    with pytest.raises(UsageError, match="type 'ndarray'; expected a recording"):
+        compute_exemplars(maps, "conv")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="one for each number"):
         compute_exemplars(vision(maps), "conv", stimuli=Stimuli("vision", images=some_images(9)))
     with pytest.raises(UsageError, match="at most two axes"):

@@ -149,6 +149,38 @@ def test_units_of_a_brain_are_described_by_the_labels_of_their_spans() -> None:
     assert str(result.data["example_text"].values[0, 0, 0]).startswith("time ")
 
 
+def test_slow_noise_of_a_brain_gets_no_label() -> None:
+    generator = np.random.default_rng(1)
+    slow = np.empty((1600, 46))
+    slow[0] = generator.standard_normal(46)
+    for step in range(1, 1600):
+        slow[step] = 0.97 * slow[step - 1] + 0.24 * generator.standard_normal(46)
+    rows = {"time": np.arange(1600) / 2, **{f"signal {n}": slow[:, n] for n in range(6)}}
+    recording = from_arrays({"area": slow[:, 6:]}, rows, kind="brain")
+    labels = labels_in(NeuronLabels(**QUICK).fit(recording).result_.data, "area")
+    assert len(labels) == 40
+    assert sum(not label.abstains for label in labels) <= 2
+
+
+def test_labels_of_pictures_are_known_beside_the_pictures() -> None:
+    generator = np.random.default_rng(2)
+    shown = generator.choice(["cat", "dog", "ship", "frog"], 500)
+    activity = generator.standard_normal((500, 8, 3, 3)).astype(np.float32)
+    for unit, name in enumerate(("cat", "dog", "ship", "frog")):
+        activity[shown == name, unit, 1, 1] += 3
+    recording = from_arrays({"conv": activity}, {"object": shown}, kind="vision")
+    pictures = generator.integers(0, 255, (500, 3, 8, 8)).astype(np.uint8)
+    companion = from_arrays({"images": pictures}, kind="vision")
+    plugin = NeuronLabels(backend="labels", **QUICK).fit(recording, stimuli=companion)
+    labels = labels_in(plugin.result_.data, "conv")
+    assert [label.text for label in labels[:4]] == ["cat", "dog", "ship", "frog"]
+    # Four labels alone: no rank among them is small, and the others are negatively related.
+    assert [label.abstains for label in labels] == [False] * 4 + [True] * 4
+    assert plugin.result_.data["picture"].shape[1:] == (8, 8, 3)
+    page = NeuronLabels.page(plugin.result_.data, "conv", "unit 0: cat")["Unit 0"]
+    assert page.data[0].type == "image"
+
+
 def test_labels_do_not_depend_on_which_other_units_there_are(language: NeuronLabels) -> None:
     data = language.result_.data
     recording = NeuronLabels.example("planted", 0).recording

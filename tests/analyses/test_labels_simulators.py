@@ -245,6 +245,17 @@ def test_all_simulators_keep_to_the_protocol(learned: SceneSimulator) -> None:
     for each in (learned, LabelMapSimulator(), TokenSimulator(), LabelSimulator()):
         assert isinstance(each, Simulator)
         assert each.fingerprint()
+        with pytest.raises(UsageError, match="of type 'ndarray'; expected Stimuli"):
+            each.predict("red", np.zeros((2, 8, 8, 3), np.uint8))
+
+
+def test_pictures_may_be_tensors() -> None:
+    import torch
+
+    given = Stimuli("vision", images=torch.zeros(3, 8, 8, 3, dtype=torch.uint8))
+    assert isinstance(given.take([0, 2]).images, np.ndarray)
+    with pytest.raises(UsageError, match="put channels last, and scale to 0 to 255"):
+        Stimuli("vision", images=torch.zeros(3, 3, 8, 8))
 
 
 def test_alternatives_bind_less_than_exceptions() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from analyses.neuron_labels.ablation_targets import (
+from workbench.editing.targets import (
     METRICS,
     LanguageTarget,
     Metric,
@@ -12,13 +12,16 @@ from analyses.neuron_labels.ablation_targets import (
     Target,
 )
 from workbench.errors import UsageError
+from workbench.recording.recording import Recording
 
 if TYPE_CHECKING:
     import torch
 
+_NETWORKS = ("torch", "hf-vision")
+
 
 def as_target(
-    subject: torch.nn.Module | str | Target,
+    subject: torch.nn.Module | str | Recording | Target,
     inputs: Any,
     targets: Any,
     metric: str | Metric | None = None,
@@ -36,19 +39,45 @@ def as_target(
     -------
     Target
     """
+    if isinstance(subject, Recording):
+        subject, inputs = _of_recording(subject, inputs)
     if isinstance(subject, str) and subject.partition("@")[0] == "demo:vision":
         return _demo_vision(subject, inputs, targets, metric or "accuracy", batch_size)
+    if isinstance(subject, str) and subject.partition(":")[0] in _NETWORKS:
+        return NetworkTarget(_network(subject), inputs, targets, metric or "accuracy", batch_size)
     if isinstance(subject, str):
         if inputs is None:
             raise UsageError(f"Found no texts for '{subject}'; expected inputs= with texts.")
-        if metric is not None and not isinstance(metric, str):
-            raise UsageError("Found a function as metric of a language model; expected its name.")
         return LanguageTarget(subject, inputs, metric or "loss", device)
     import torch
 
     if not isinstance(subject, torch.nn.Module):
         return subject
     return NetworkTarget(subject, inputs, targets, metric or "accuracy", batch_size)
+
+
+def _of_recording(recording: Recording, inputs: Any) -> tuple[str, Any]:
+    """Address of what was recorded, and its texts."""
+    address = str(recording.subject.get("address", ""))
+    if ":" not in address:
+        raise UsageError(
+            f"Found a recording of the subject '{address}', which no address opens again; expected "
+            "one of an address: pass the network itself."
+        )
+    if inputs is None and recording.kind == "language" and "text" in recording.stimuli:
+        inputs = recording.stimuli["text"].astype(str).tolist()
+    return address, inputs
+
+
+def _network(address: str) -> torch.nn.Module:
+    scheme, _, name = address.partition(":")
+    if scheme == "torch":
+        from workbench.subjects.networks.factory import build_network
+
+        return build_network(name, {})
+    from workbench.subjects.vision.model import VisionModel
+
+    return VisionModel(name).network
 
 
 def _demo_vision(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.editing.axes import first_tensor, modules_of, unit_axes, with_first
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -96,8 +97,6 @@ class NetworkTarget:
         metric: str | Metric = "accuracy",
         batch_size: int = 256,
     ) -> None:
-        import torch
-
         if inputs is None or targets is None or len(inputs) != len(targets) or len(inputs) < 2:
             found = "none" if inputs is None or targets is None else f"{len(inputs)}/{len(targets)}"
             raise UsageError(
@@ -106,17 +105,22 @@ class NetworkTarget:
             )
         self._network, self._batch = network, batch_size
         self._metric = _metric(metric)
-        self._inputs = torch.as_tensor(inputs)
-        self._targets = torch.as_tensor(targets)
+        self._inputs, self._targets = _as_tensor(inputs), _as_tensor(targets)
+        with _evaluating(network):
+            self._axes = unit_axes(network, next(self._batches(2))[0])
 
     def scores(self, edits: Mapping[str, Edit]) -> Scores:
         """See `Target`."""
         import torch
 
         parts = []
-        with _evaluating(self._network), _edited(self._network, edits), torch.inference_mode():
-            for inputs, targets in self._batches():
-                parts.append(self._metric(self._network(inputs), targets).double().cpu())
+        edited = _edited(self._network, edits, self._axes)
+        with _evaluating(self._network), edited, torch.inference_mode():
+            for inputs, targets in self._batches(self._batch):
+                outputs = self._network(inputs)
+                # Hugging Face models give more than one thing.
+                outputs = getattr(outputs, "logits", outputs)
+                parts.append(self._metric(outputs, targets).double().cpu())
         values = torch.cat(parts).numpy()
         if values.shape != (len(self._inputs),):
             raise UsageError(
@@ -131,12 +135,21 @@ class NetworkTarget:
         self.scores({site: watch})
         return watch.moments()
 
-    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         parameter = next(self._network.parameters(), None)
         device = "cpu" if parameter is None else parameter.device
-        for start in range(0, len(self._inputs), self._batch):
-            part = slice(start, start + self._batch)
+        for start in range(0, len(self._inputs), size):
+            part = slice(start, start + size)
             yield self._inputs[part].to(device), self._targets[part].to(device)
+
+
+def _as_tensor(values: Any) -> torch.Tensor:
+    import torch
+
+    given = values if isinstance(values, torch.Tensor) else np.asarray(values)
+    # A copy where the array cannot be written: torch warns of those.
+    is_fixed = isinstance(given, np.ndarray) and not given.flags.writeable
+    return torch.as_tensor(given.copy() if is_fixed else given)
 
 
 class LanguageTarget:
@@ -147,8 +160,9 @@ class LanguageTarget:
     subject : str
         ``hf:NAME_OR_FOLDER`` or ``demo:language``.
     texts : sequence of str, or path
-    metric : {"loss", "accuracy"}
-        Cross-entropy in nats a token, or the share of next tokens that come first.
+    metric : {"loss", "accuracy"} or callable
+        Cross-entropy in nats a token, the share of next tokens that come first, or a function of
+        logits (tokens, vocabulary) and next tokens that gives one number a token.
     device : str
 
     Raises
@@ -158,7 +172,7 @@ class LanguageTarget:
     """
 
     def __init__(
-        self, subject: str, texts: Sequence[str] | str | Path, metric: str = "loss",
+        self, subject: str, texts: Sequence[str] | str | Path, metric: str | Metric = "loss",
         device: str = "auto",
     ) -> None:  # fmt: skip
         from workbench.subjects.language.loading import (
@@ -167,6 +181,7 @@ class LanguageTarget:
             resolve_device,
             without_bridge,
         )
+        from workbench.subjects.language.passing import has_decoder_input
         from workbench.subjects.language.probing import is_faithful
 
         name = model_name(subject)
@@ -174,15 +189,17 @@ class LanguageTarget:
         if not is_faithful(network):
             network = without_bridge(network.plain, network.missing)
         plain: Any = network.plain
-        if "Masked" in type(plain).__name__ or not plain.get_output_embeddings():
+        if (
+            "Masked" in type(plain).__name__
+            or has_decoder_input(plain)
+            or not plain.get_output_embeddings()
+        ):
             raise UsageError(
                 f"Found '{subject}' ({type(plain).__name__}), which predicts no next token; "
                 "expected a causal language model."
             )
-        if metric not in METRICS:
-            raise UsageError(f"Found no metric '{metric}'; {nearest(str(metric), METRICS)}")
         self._network: Network = network
-        self._metric = METRICS[metric]
+        self._metric = _metric(metric)
         self._windows, self._n_texts = _windows(texts, load_tokenizer(name), network.context)
 
     def scores(self, edits: Mapping[str, Edit]) -> Scores:
@@ -285,26 +302,21 @@ def _evaluating(network: torch.nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _edited(network: torch.nn.Module, edits: Mapping[str, Edit]) -> Iterator[None]:
-    modules = dict(network.named_modules())
-
+def _edited(
+    network: torch.nn.Module, edits: Mapping[str, Edit], axes: Mapping[str, int]
+) -> Iterator[None]:
     def hook_of(site: str, edit: Edit) -> Callable[[Any, Any, Any], Any]:
         def hook(_module: Any, _inputs: Any, output: Any) -> Any:
-            if not hasattr(output, "ndim") or output.ndim < 2:
-                raise UsageError(
-                    f"The module '{site}' gives no activity of shape (examples, units, ...); "
-                    "expected another site, such as a layer."
-                )
-            axis = unit_axis(output.ndim)
-            rows = output.movedim(axis, -1)
+            rows = first_tensor(output).movedim(axes[site], -1)
             made = edit(rows.reshape(-1, rows.shape[-1])).reshape(rows.shape)
-            return made.movedim(-1, axis)
+            return with_first(output, made.movedim(-1, axes[site]))
 
         return hook
 
-    places = {site: modules[_known(site, modules)] for site in edits}
+    modules = modules_of(network)
     handles = [
-        places[site].register_forward_hook(hook_of(site, edit)) for site, edit in edits.items()
+        modules[_placed(site, modules, axes)].register_forward_hook(hook_of(site, edit))
+        for site, edit in edits.items()
     ]
     try:
         yield
@@ -313,16 +325,13 @@ def _edited(network: torch.nn.Module, edits: Mapping[str, Edit]) -> Iterator[Non
             handle.remove()
 
 
-def unit_axis(n_axes: int) -> int:
-    """Which axis of a layer's output holds its units.
-
-    Examples
-    --------
-    >>> unit_axis(4), unit_axis(3), unit_axis(2)
-    (1, 2, 1)
-    """
-    # (examples, tokens, units) of transformers; maps and vectors have units behind the examples.
-    return 2 if n_axes == 3 else 1
+def _placed(site: str, modules: Mapping[str, Any], axes: Mapping[str, int]) -> str:
+    if _known(site, modules) not in axes:
+        raise UsageError(
+            f"The module '{site}' gives no activity of shape (examples, units, ...); expected "
+            "another site, such as a layer."
+        )
+    return site
 
 
 def model_name(subject: str) -> str:
@@ -341,8 +350,9 @@ def model_name(subject: str) -> str:
         return str(folder(checkpoint or "final"))
     if scheme != "hf" or not name:
         raise UsageError(
-            f"Found subject '{subject}'; expected a torch network, 'demo:vision', "
-            "'hf:NAME_OR_FOLDER' or 'demo:language'."
+            f"Found subject '{subject}'; expected a causal language model, 'hf:NAME_OR_FOLDER' or "
+            "'demo:language', or a network, 'torch:MODULE:FACTORY', 'hf-vision:NAME_OR_FOLDER' or "
+            "'demo:vision'."
         )
     return name
 

@@ -1,0 +1,270 @@
+"""The plugin: probes at every site of a recording, each beside its control."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.spec import Spec
+from workbench.errors import UsageError, nearest
+from workbench.recording.recording import Recording
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import xarray as xr
+
+    from probes.base import Probe
+    from probes.rows import Sample
+    from probes.site import SiteJob
+    from workbench.analysis.measure import Measure
+
+PROBES = ("linear", "mlp", "nearest neighbours", "mean difference", "sparse")
+METHOD = (
+    "A probe is fitted on some groups of rows (documents, texts, sessions or blocks of time) and "
+    "scored on the others; no group is on both sides. Units are scaled and the penalty is chosen "
+    "within the training rows. Beside every score stand always guessing the most frequent class "
+    "(or the mean), the same predictions beside labels of other groups (the null), and the same "
+    "probe on a control task: one fixed random label for every word type, which only memory of "
+    "words can read, or labels of other groups where there are no words. Selectivity is the score "
+    "less the control's. p-values are corrected over sites (Benjamini-Hochberg); intervals are "
+    "2.5 to 97.5 percentiles over groups drawn with replacement, of fixed predictions. The "
+    "untrained companion is probed with the same rows and split."
+)
+
+
+class Probing(Analysis):
+    """What can be read from each site, beside what memory and chance read.
+
+    Parameters
+    ----------
+    labels : str
+        Column of the row table: classes, or numbers.
+    probe : str
+        ``linear``, ``mlp``, ``nearest neighbours``, ``mean difference`` or ``sparse`` (5 units).
+    sites : str or list of str, optional
+        Globs; all sites by default.
+    groups : str
+        Column whose rows stay on one side of a split; ``auto`` as `rows.draw_sample` says.
+    control : str
+        Column with the identity of the input; ``auto`` takes the token of a language, ``none``
+        shuffles labels over groups.
+    C : tuple of float
+        Inverse penalties of the linear and sparse probe.
+    n_rows : int
+        Rows to take, about.
+    min_per_class : int
+        Classes with fewer rows are left out, and named.
+    n_folds : int
+    n_permutations, n_bootstrap : int
+    seed : int
+
+    Examples
+    --------
+    >>> activity = np.repeat([[0.0, 0.0], [1.0, 2.0]], 30, axis=0)
+    >>> activity += 0.1 * np.random.default_rng(0).standard_normal(activity.shape)
+    >>> model = Probing().fit(activity, np.repeat(["noun", "verb"], 30))
+    >>> model.result_.measures[0].beats_null
+    True
+    """
+
+    spec = Spec(
+        name="probes",
+        title="Probes",
+        question="What can be read from each site, beyond what memory and chance read?",
+        reference=(
+            "Alain and Bengio 2016, Understanding intermediate layers using linear classifier "
+            "probes (arXiv 1610.01644); Hewitt and Liang 2019, Designing and interpreting probes "
+            "with control tasks (arXiv 1909.03368), selectivity"
+        ),
+        method=METHOD,
+        needs=("labels",),
+        companions={
+            "untrained": "the same stimuli recorded from the subject before training",
+        },
+        invariances=("translation", "scale", "unit scale", "unit permutation", "row permutation"),
+    )
+
+    def __init__(
+        self,
+        labels: str = "label",
+        probe: str = "linear",
+        sites: str | Iterable[str] | None = None,
+        groups: str = "auto",
+        control: str = "auto",
+        C: float | Iterable[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+        n_rows: int = 5000,
+        min_per_class: int = 20,
+        n_folds: int = 5,
+        n_permutations: int = 200,
+        n_bootstrap: int = 200,
+        seed: int = 0,
+    ) -> None:
+        self.labels = labels
+        self.probe = probe
+        self.sites = sites
+        self.groups = groups
+        self.control = control
+        self.C = C
+        self.n_rows = n_rows
+        self.min_per_class = min_per_class
+        self.n_folds = n_folds
+        self.n_permutations = n_permutations
+        self.n_bootstrap = n_bootstrap
+        self.seed = seed
+
+    def compute(
+        self, recording: Recording, companions: Mapping[str, Recording], map_sites: MapSites
+    ) -> Findings:
+        """Probe every site; see `Analysis.compute`.
+
+        Raises
+        ------
+        UsageError
+            If labels, classes, groups, sites or parameters are not what the analysis needs.
+        WorkbenchError
+            If activity is not finite.
+        """
+        from probes.arrays import assemble
+        from probes.measures import measures_of
+        from probes.rows import draw_sample
+        from probes.site import work_on_site
+
+        self._check_parameters()
+        sample = draw_sample(
+            recording,
+            self.labels,
+            self.groups,
+            self.control,
+            self.n_rows,
+            self.min_per_class,
+            self.seed,
+        )
+        sites = chosen_sites(recording, self.sites)
+        untrained = companions.get("untrained")
+        if untrained is not None:
+            _check_untrained(recording, untrained, sites)
+        recordings = [recording] if untrained is None else [recording, untrained]
+        jobs = [self._job(recordings, site, sample) for site in sites]
+        found = dict(zip(sites, map_sites(work_on_site, jobs), strict=True))
+        data = assemble(found, self._attributes(recording, sample))
+        return Findings(data, measures_of(data))
+
+    @staticmethod
+    def figures(data: xr.Dataset) -> dict[str, go.Figure]:
+        """Figures of a result, by title; see `figures.figures`."""
+        from probes.figures import figures
+
+        return figures(data)
+
+    @staticmethod
+    def summarize(
+        data: xr.Dataset,
+        measures: tuple[Measure, ...],  # noqa: ARG004 - part of the contract
+    ) -> str:
+        """A few sentences on a result; see `summary.summarize`."""
+        from probes.summary import summarize
+
+        return summarize(data)
+
+    @classmethod
+    def example(cls, kind: Literal["planted", "noise"], seed: int) -> Example:
+        """A small recording; see `example.make_example`."""
+        from probes.example import make_example
+
+        return make_example(kind, seed)
+
+    def _check_parameters(self) -> None:
+        if self.probe not in PROBES:
+            raise UsageError(f"Found probe '{self.probe}'; {nearest(str(self.probe), PROBES)}")
+        least = {"n_rows": 10, "min_per_class": 2, "n_folds": 2, "n_permutations": 19}
+        for name, smallest in {**least, "n_bootstrap": 19}.items():
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < smallest:
+                raise UsageError(
+                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
+                )
+
+    def _made(self) -> Probe:
+        from probes.linear import LinearProbe
+        from probes.means import MeanDifferenceProbe
+        from probes.mlp import MLPProbe
+        from probes.neighbours import NearestNeighbourProbe
+        from probes.sparse import SparseProbe
+
+        strengths = tuple(float(each) for each in np.atleast_1d(np.asarray(list(_many(self.C)))))
+        seed = int(self.seed)
+        if self.probe == "linear":
+            return LinearProbe(strengths, seed=seed)
+        if self.probe == "sparse":
+            return SparseProbe(5, C=strengths, seed=seed)
+        others = {
+            "mlp": MLPProbe(seed=seed),
+            "nearest neighbours": NearestNeighbourProbe(),
+            "mean difference": MeanDifferenceProbe("within"),
+        }
+        return others[self.probe]
+
+    def _job(self, recordings: list[Recording], site: str, sample: Sample) -> SiteJob:
+        from probes.site import SiteJob
+        from workbench.analysis.site_rows import SiteRows
+
+        return SiteJob(
+            tuple(SiteRows.of(each, site, np.sort(sample.rows)) for each in recordings),
+            sample,
+            self._made(),
+            int(self.n_folds),
+            int(self.n_permutations),
+            int(self.n_bootstrap),
+            int(self.seed),
+        )
+
+    def _attributes(self, recording: Recording, sample: Sample) -> dict[str, Any]:
+        control = (
+            f"one random label for every {sample.word_kind}"
+            if sample.words is not None and not sample.continuous
+            else "labels of other groups"
+        )
+        return {
+            "probe": self.probe,
+            "label_column": self.labels,
+            "kind": recording.kind,
+            "group_kind": sample.group_kind,
+            "control": control,
+            "continuous": int(sample.continuous),
+            "left_out": [f"{name} ({count} rows)" for name, count in sample.left_out.items()],
+            "n_unlabelled": sample.n_unlabelled,
+            "min_per_class": int(self.min_per_class),
+            "n_folds": int(self.n_folds),
+            "n_bootstrap": int(self.n_bootstrap),
+        }
+
+
+def _many(given: Any) -> Iterable[float]:
+    return (given,) if isinstance(given, int | float) else tuple(float(each) for each in given)
+
+
+def _check_untrained(recording: Recording, untrained: Recording, sites: list[str]) -> None:
+    if untrained.n_rows != recording.n_rows:
+        raise UsageError(
+            f"Found {untrained.n_rows} rows in the untrained recording and {recording.n_rows} in "
+            "the other; expected the same stimuli: capture both with the same text and positions."
+        )
+    for name in ("stimulus", "position", "word"):
+        if name in recording.rows and not (
+            name in untrained.rows
+            and recording.rows[name].astype(str).tolist()
+            == untrained.rows[name].astype(str).tolist()
+        ):
+            raise UsageError(
+                f"Found another column '{name}' in the untrained recording; expected the same "
+                "rows: capture both with the same text and positions."
+            )
+    for site in sites:
+        if site not in untrained:
+            raise UsageError(
+                f"Found no site '{site}' in the untrained recording; "
+                f"{nearest(site, untrained.sites)}"
+            )

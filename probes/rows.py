@@ -1,0 +1,217 @@
+"""Which rows of a recording are read, what must not be torn apart, and what memory could go by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from probes.splits import is_continuous
+from workbench.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from workbench.recording.recording import Recording
+
+AUTO, NONE = "auto", "none"
+# Fewer groups than these make blocks of time the groups, where rows are steps in time.
+ENOUGH_GROUPS, N_BLOCKS = 10, 20
+_KEYS = ("stimulus", "trial", "checkpoint", "position", "time", "word")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows with labels.
+
+    Attributes
+    ----------
+    rows : ndarray (sample,) of int
+        Row numbers in the recording.
+    labels : ndarray (sample,)
+        Classes as texts, or numbers.
+    groups : ndarray (sample,) of int
+    group_kind : str
+        What groups are: ``document``, ``stimulus``, ``blocks of time`` ...
+    words : ndarray (sample,), optional
+        Identity of the input of each row, for the control task.
+    word_kind : str
+        Column that it is from; empty without.
+    left_out : dict of str to int
+        Classes with too few rows.
+    n_unlabelled : int
+    continuous : bool
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[Any]
+    groups: NDArray[np.int64]
+    group_kind: str
+    words: NDArray[Any] | None
+    word_kind: str
+    left_out: dict[str, int]
+    n_unlabelled: int
+    continuous: bool
+
+
+def draw_sample(
+    recording: Recording,
+    labels: str,
+    groups: str = AUTO,
+    control: str = AUTO,
+    n_rows: int = 5000,
+    min_per_class: int = 20,
+    seed: int = 0,
+) -> Sample:
+    """Draw labelled rows, whole groups at a time.
+
+    Parameters
+    ----------
+    recording : Recording
+    labels : str
+        Column of the row table.
+    groups : str
+        Column of the row or stimulus table whose rows stay on one side of a split; by default the
+        document, else the stimulus, else blocks of time.
+    control : str
+        Column with the identity of the input, for the control task; by default the token of a
+        language. ``none``: labels shuffled over groups instead.
+    n_rows : int
+        Rows to take, about.
+    min_per_class : int
+    seed : int
+
+    Returns
+    -------
+    Sample
+        The same rows whatever order the recording has them in, where its table tells them apart.
+
+    Raises
+    ------
+    UsageError
+        If there is no such column, no labelled row, or fewer than two classes.
+    """
+    table = _ordered(recording, labels)
+    there = table[labels].notna().to_numpy()
+    n_unlabelled = int((~there).sum())
+    table = table[there]
+    if table.empty:
+        raise UsageError(
+            f"Found no row with a label in column '{labels}' among {recording.n_rows} rows; "
+            "expected labelled rows: choose another column or label the stimuli."
+        )
+    values = table[labels].to_numpy()
+    numeric = values.dtype.kind in "fiu" or all(isinstance(v, float) for v in values[:100])
+    continuous = numeric and is_continuous(values.astype(np.float64))
+    each, kind = _groups(recording, table, groups)
+    words, word_kind = _words(recording, table, control)
+    known = values.astype(np.float64) if continuous else np.array([_name(v) for v in values])
+    kept = _drawn(each, n_rows, seed)
+    left_out: dict[str, int] = {}
+    if not continuous:
+        frequent, left_out = _frequent(known, kept, min_per_class)
+        kept = kept[frequent]
+    return Sample(
+        table["row"].to_numpy()[kept],
+        known[kept],
+        each[kept],
+        kind,
+        None if words is None else words[kept],
+        word_kind,
+        left_out,
+        n_unlabelled,
+        continuous,
+    )
+
+
+def _ordered(recording: Recording, labels: str) -> pd.DataFrame:
+    rows = recording.rows
+    if labels not in rows:
+        raise UsageError(
+            f"Found no labels '{labels}' in the recording; {nearest(labels, map(str, rows))}: name "
+            "a column of its row table with labels=."
+        )
+    table = rows.copy()
+    table["row"] = np.arange(len(rows), dtype=np.int64)
+    if recording.kind == "language" and "word" in table:
+        table = table[table["word"].notna() & (table["word"] >= 0)]
+        table = table.drop_duplicates(["stimulus", "word"], keep="last")
+    by = [name for name in _KEYS if name in table]
+    return table.sort_values(by, kind="stable") if by else table
+
+
+def _groups(recording: Recording, table: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], str]:
+    if name != AUTO:
+        return _codes(_column(recording, table, name)), name
+    known = [*recording.stimuli.columns, *table.columns]
+    for choice in ("document", "animal", "session"):
+        if choice in known:
+            codes = _codes(_column(recording, table, choice))
+            if codes.max() + 1 >= ENOUGH_GROUPS:
+                return codes, choice
+    if "stimulus" not in table:
+        return np.arange(len(table), dtype=np.int64), "row"
+    codes = _codes(table["stimulus"].to_numpy())
+    if codes.max() + 1 < ENOUGH_GROUPS and "time" in table:
+        return _blocks(codes), "blocks of time"
+    return codes, "stimulus"
+
+
+def _column(recording: Recording, table: pd.DataFrame, name: str) -> NDArray[Any]:
+    if name in table:
+        return table[name].to_numpy()
+    if name in recording.stimuli and "stimulus" in table:
+        return recording.stimuli[name].reindex(table["stimulus"]).to_numpy()
+    known = [*map(str, table.columns), *map(str, recording.stimuli.columns)]
+    raise UsageError(f"Found no column '{name}' in the recording; {nearest(name, known)}")
+
+
+def _codes(values: NDArray[Any]) -> NDArray[np.int64]:
+    return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def _blocks(series: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Runs of neighbouring rows, so that there are some twenty of them."""
+    _, starts, sizes = np.unique(series, return_index=True, return_counts=True)
+    each = -(-N_BLOCKS // len(sizes))
+    step = np.arange(len(series)) - starts[series]
+    return (series * each + step * each // sizes[series]).astype(np.int64)
+
+
+def _words(
+    recording: Recording, table: pd.DataFrame, control: str
+) -> tuple[NDArray[Any] | None, str]:
+    if control == NONE or (control == AUTO and "token" not in table):
+        return None, ""
+    name = "token" if control == AUTO else control
+    return np.char.lower(_column(recording, table, name).astype(str)), name
+
+
+def _drawn(groups: NDArray[np.int64], n_rows: int, seed: int) -> NDArray[np.int64]:
+    names, sizes = np.unique(groups, return_counts=True)
+    order = np.random.default_rng([seed, 7]).permutation(len(names))
+    enough = int(np.searchsorted(np.cumsum(sizes[order]), n_rows)) + 1
+    return np.flatnonzero(np.isin(groups, names[order[:enough]]))
+
+
+def _frequent(
+    labels: NDArray[Any], kept: NDArray[np.int64], least: int
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    names, codes, counts = np.unique(labels[kept], return_inverse=True, return_counts=True)
+    enough = counts >= least
+    if enough.sum() < 2:
+        shown = ", ".join(f"'{n}': {c}" for n, c in list(zip(names, counts, strict=True))[:8])
+        raise UsageError(
+            f"Found {int(enough.sum())} classes with at least {least} rows (rows a class: "
+            f"{shown}); expected at least two: lower min_per_class or record more stimuli."
+        )
+    return enough[codes], {
+        str(name): int(count) for name, count in zip(names, counts, strict=True) if count < least
+    }
+
+
+def _name(value: Any) -> str:
+    # A column of whole numbers with gaps has become one of floats.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,216 @@
+"""Steering: a direction is added at a site while the subject runs; its behaviour is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from workbench.editing.opening import as_target
+from workbench.editing.targets import model_name
+from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from workbench.editing.targets import Metric, Scores, Target
+    from workbench.recording.recording import Recording
+
+STRENGTHS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Steering:
+    """A measure of behaviour, by how much of a direction is added.
+
+    Attributes
+    ----------
+    strengths : ndarray (strengths,)
+        Lengths of what is added, over the mean length of a row of activity.
+    values : ndarray (strengths,)
+        Measure of the subject.
+    controls : ndarray (controls, strengths)
+        The same with random directions of the same lengths.
+    loss : ndarray (strengths,)
+        Cross-entropy in nats a token (language) or example: what steering breaks. NaN where it
+        was not asked for.
+    slope : float
+        Of the measure over strength, by least squares.
+    control_slopes : ndarray (controls,)
+    p_value : float
+        Two-sided: how often a random direction has as steep a slope.
+    n_examples : int
+    """
+
+    strengths: NDArray[np.float64]
+    values: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    loss: NDArray[np.float64]
+    slope: float
+    control_slopes: NDArray[np.float64]
+    p_value: float
+    n_examples: int
+
+
+def steer(
+    subject: torch.nn.Module | str | Recording | Target,
+    site: str,
+    direction: ArrayLike,
+    *,
+    strengths: Sequence[float] = STRENGTHS,
+    answers: Sequence[int | str] | None = None,
+    inputs: Any = None,
+    targets: Any = None,
+    metric: str | Metric | None = None,
+    n_controls: int = 20,
+    seed: int = 0,
+) -> Steering:
+    """Add a probe's direction at a site and measure how behaviour changes.
+
+    Parameters
+    ----------
+    subject : torch.nn.Module, str or Recording
+        As of `workbench.editing.opening.as_target`: a network with `inputs` and `targets`, or a
+        language model with texts as `inputs`.
+    site : str
+        Whose activity is edited, at every token or place.
+    direction : array (units,)
+        Such as a row of `LinearProbe.coef_`, or `MeanDifferenceProbe.direction_`; its length does
+        not matter.
+    strengths : sequence of float
+        Multiples of the mean length of a row of activity.
+    answers : sequence of int or str, optional
+        Outputs whose total probability is the measure: classes of a network; token ids, or texts
+        of one token each, of a language model.
+    inputs, targets : optional
+    metric : str or callable, optional
+        Instead of `answers`: ``loss``, ``accuracy``, or a function of outputs and targets that
+        gives one number an example or token.
+    n_controls : int
+        Random directions; a two-sided p-value cannot fall below ``2 / (n_controls + 1)``.
+    seed : int
+
+    Returns
+    -------
+    Steering
+
+    Raises
+    ------
+    UsageError
+        If the site, an answer or the direction does not fit, or neither answers nor a metric is
+        given.
+    """
+    wanted = np.asarray(direction, dtype=np.float64).reshape(-1)
+    if not np.isfinite(wanted).all() or not wanted.any():
+        raise UsageError("Found a direction of length 0, or with NaN; expected finite numbers.")
+    if (answers is None) == (metric is None):
+        raise UsageError("Found answers and metric, or neither; expected one of the two.")
+    if n_controls < 2 or len(set(strengths)) < 2:
+        raise UsageError(
+            f"Found n_controls={n_controls} and {len(set(strengths))} strengths; expected at least "
+            "two of each."
+        )
+    measure = metric if answers is None else _Share(_numbers(subject, answers))
+    target = as_target(subject, inputs, targets, measure)
+    # The loss needs a target that scores by it, opened from the same subject.
+    by_loss = as_target(subject, inputs, targets, "loss")
+    length = _mean_length(target, site, len(wanted))
+    sizes = np.asarray(strengths, dtype=np.float64)
+    generator = np.random.default_rng([seed, 3])
+    others = [generator.normal(size=len(wanted)) for _ in range(n_controls)]
+    curves = [
+        np.array([_steered(target, site, each, size * length).mean for size in sizes])
+        for each in (wanted, *others)
+    ]
+    loss = np.array([_steered(by_loss, site, wanted, size * length).mean for size in sizes])
+    values, controls = curves[0], np.stack(curves[1:])
+    slopes = np.array([np.polyfit(sizes, each, 1)[0] for each in curves])
+    return Steering(
+        sizes,
+        values,
+        controls,
+        loss,
+        float(slopes[0]),
+        slopes[1:],
+        _two_sided(slopes),
+        len(target.scores({}).values),
+    )
+
+
+def _two_sided(slopes: NDArray[np.float64]) -> float:
+    from workbench.statistics.permutation import permutation_p
+
+    return permutation_p(float(slopes[0]), slopes[1:])
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Total probability of some outputs, for every example or token."""
+
+    answers: tuple[int, ...]
+
+    def __call__(self, outputs: torch.Tensor, _targets: torch.Tensor) -> torch.Tensor:
+        if max(self.answers) >= outputs.shape[1]:
+            raise UsageError(
+                f"Found answer {max(self.answers)}; expected a number below {outputs.shape[1]}, "
+                "the number of outputs."
+            )
+        return outputs.softmax(dim=1)[:, list(self.answers)].sum(dim=1).double()
+
+
+def _numbers(subject: Any, answers: Sequence[int | str]) -> tuple[int, ...]:
+    if not len(answers):
+        raise UsageError("Found no answer; expected at least one output or token.")
+    if not any(isinstance(each, str) for each in answers):
+        return tuple(int(each) for each in answers)
+    from workbench.recording.recording import Recording
+    from workbench.subjects.language.loading import load_tokenizer
+
+    address = subject.subject.get("address", "") if isinstance(subject, Recording) else subject
+    tokenizer = load_tokenizer(model_name(str(address)))
+    return tuple(_token(tokenizer, each) for each in answers)
+
+
+def _token(tokenizer: Any, answer: int | str) -> int:
+    if not isinstance(answer, str):
+        return int(answer)
+    ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise UsageError(
+            f"Found answer '{answer}' of {len(ids)} tokens; expected texts of one token each, with "
+            "the space before them that the tokenizer has."
+        )
+    return int(ids[0])
+
+
+def _steered(target: Target, site: str, direction: NDArray[Any], length: float) -> Scores:
+    step = direction / np.linalg.norm(direction) * length
+
+    def edit(rows: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        return rows + torch.from_numpy(step).to(rows)
+
+    return target.scores({site: edit})
+
+
+def _mean_length(target: Target, site: str, n_units: int) -> float:
+    """Mean length of a row of activity at a site."""
+    lengths: list[float] = []
+    counts: list[int] = []
+
+    def watch(rows: torch.Tensor) -> torch.Tensor:
+        if rows.shape[-1] != n_units:
+            raise UsageError(
+                f"Found {rows.shape[-1]} units at '{site}'; expected {n_units}, as the direction "
+                "has."
+            )
+        lengths.append(float(rows.double().norm(dim=-1).sum()))
+        counts.append(len(rows))
+        return rows
+
+    target.scores({site: watch})
+    return sum(lengths) / sum(counts)

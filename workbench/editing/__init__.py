@@ -1,0 +1,1 @@
+"""Editing activity while a subject runs, and scoring what it then does."""
