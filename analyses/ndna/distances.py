@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAND = 0.2
+# Keeps the tables of an alignment within some tens of megabytes.
+_PAIRS_AT_ONCE = 50_000
 
 
 class Distance(NamedTuple):
@@ -136,10 +138,13 @@ def distance(
     check_band(band)
     names = (a.name, b.name) if isinstance(a, Curves) and isinstance(b, Curves) else ("a", "b")
     own = dict(zip(names if names[0] != names[1] else ("a", "b"), (a, b), strict=True))
-    scaling = own if among is None else among
-    labelled = {f"{name} (among)": each for name, each in scaling.items()}
-    everything = tables({**own, **labelled}, channels, n_depths)
-    first, second = jointly_scaled(everything[:2], everything[2:])
+    if among is None:
+        scaling = both = tables(own, channels, n_depths)
+    else:
+        compared = {name if name not in among else f"{name} again": own[name] for name in own}
+        every = tables({**among, **compared}, channels, n_depths)
+        scaling, both = every[: len(among)], every[len(among) :]
+    first, second = jointly_scaled(both, scaling)
     found = align(first, second, band)
     return Distance(float(found.value), float(found.warping))
 
@@ -209,9 +214,12 @@ def drawn_distances(
     Raises
     ------
     UsageError
-        As `distance_matrix`, or if models are arrays, or have different numbers of prompts.
+        As `distance_matrix`, or if models are arrays, have different numbers of prompts, or nothing
+        is to be drawn.
     """
     check_models(models)
+    if n_bootstrap < 1:
+        raise UsageError(f"Found {n_bootstrap} bootstrap draws; expected at least one.")
     for name, each in models.items():
         if not isinstance(each, Curves):
             raise UsageError(
@@ -220,7 +228,9 @@ def drawn_distances(
             )
     whole = tables(models, channels, n_depths)
     draws = drawn_tables(models, n_bootstrap, seed, channels, n_depths)
-    return np.stack([_all_pairs(jointly_scaled(each, whole), band)[0] for each in draws])
+    at_once = max(1, _PAIRS_AT_ONCE // len(models) ** 2)
+    parts = [draws[start : start + at_once] for start in range(0, len(draws), at_once)]
+    return np.concatenate([_all_pairs(jointly_scaled(each, whole), band)[0] for each in parts])
 
 
 def check_distances(values: Any, names: Sequence[str]) -> NDArray[np.float64]:
@@ -276,9 +286,11 @@ def check_models(models: Mapping[str, Any]) -> None:
 
 
 def _all_pairs(scaled: NDArray, band: float) -> tuple[NDArray, NDArray]:
-    first, second = np.triu_indices(len(scaled), 1)
-    found = align(scaled[first], scaled[second], band)
-    values, warping = np.zeros((2, len(scaled), len(scaled)))
-    values[first, second] = values[second, first] = found.value
-    warping[first, second] = warping[second, first] = found.warping
+    """Values and warping (..., models, models) of tables (..., models, depths, channels)."""
+    n = scaled.shape[-3]
+    first, second = np.triu_indices(n, 1)
+    found = align(scaled[..., first, :, :], scaled[..., second, :, :], band)
+    values, warping = np.zeros((2, *scaled.shape[:-3], n, n))
+    values[..., first, second] = values[..., second, first] = found.value
+    warping[..., first, second] = warping[..., second, first] = found.warping
     return values, warping

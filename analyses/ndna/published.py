@@ -14,6 +14,7 @@ from analyses.ndna.fisher_rao import fisher_rao_turning
 from analyses.ndna.graphs import laplacian_eigenvalues
 from analyses.ndna.namespaces import as_floats, namespace, narrowed, norms
 from analyses.ndna.probabilities import check_nodes, path_roots
+from analyses.ndna.published_indices import offspring_dissimilarity, trait_dominance_difference
 from analyses.ndna.published_tables import token_table_curvature, token_table_length
 from workbench.errors import UsageError
 
@@ -29,6 +30,7 @@ __all__ = [
     "interior_angle",
     "interior_angle_curvature",
     "mean_push",
+    "offspring_dissimilarity",
     "plotted_score",
     "raw_second_difference",
     "score",
@@ -36,6 +38,7 @@ __all__ = [
     "token_table_curvature",
     "token_table_length",
     "torsion",
+    "trait_dominance_difference",
 ]
 
 
