@@ -6,6 +6,7 @@ activity, outputs and weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Score(NamedTuple):
     ----------
     value : float
     interval : pair of float
-        95 % bootstrap interval over models.
+        95 % bootstrap interval over models; NaN for a single child.
     null : Null
         The same number with models shuffled against their distances; one-sided, greater.
     n : int
@@ -173,7 +174,12 @@ def parent_search(
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(len(matrix)) for _ in range(n_permutations)]
     null = [_ranks(matrix[order][:, order][is_child], is_parent, excluded) for order in orders]
-    weights = bootstrap_weights(np.arange(len(ranks)), n_bootstrap, generator)
+    alone = len(ranks) < 2
+    weights = (
+        np.zeros((0, 1))
+        if alone
+        else bootstrap_weights(np.arange(len(ranks)), n_bootstrap, generator)
+    )
 
     def found(score: Callable[[NDArray], NDArray]) -> Score:
         drawn = weights @ score(ranks) / len(ranks)
@@ -230,5 +236,6 @@ def _ranks(
 
 def _score(value: float, drawn: ArrayLike, null: ArrayLike, n: int) -> Score:
     draws = np.asarray(drawn, dtype=np.float64)
-    interval = percentile_interval(draws[np.isfinite(draws)])
+    draws = draws[np.isfinite(draws)]
+    interval = percentile_interval(draws) if len(draws) > 1 else (math.nan, math.nan)
     return Score(value, interval, permutation_null(value, null, "models shuffled", "greater"), n)

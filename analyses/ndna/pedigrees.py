@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 
-def pedigree_tree(parents: Mapping[str, Sequence[str]]) -> nx.Graph:
+def pedigree_tree(parents: Mapping[str, Sequence[str]], origin_length: float = 1.0) -> nx.Graph:
     """True tree of models whose descent is known, to compare a recovered tree with.
 
     Parameters
@@ -22,12 +22,14 @@ def pedigree_tree(parents: Mapping[str, Sequence[str]]) -> nx.Graph:
     parents : mapping of str to sequence of str
         Parents of every model, none for a root. A model with two parents (a merge) stands under the
         first: no tree can say both.
+    origin_length : float
+        Of the edges from the one origin, that none has seen, to every root.
 
     Returns
     -------
     networkx.Graph
         Every model is a leaf, by an edge of length 0, at a node of its own; edges from parent to
-        child have length 1, and those from the one origin to every root as well.
+        child have length 1.
 
     Raises
     ------
@@ -48,7 +50,8 @@ def pedigree_tree(parents: Mapping[str, Sequence[str]]) -> nx.Graph:
     for name, place in places.items():
         tree.add_edge(place, name, length=0.0)
         above = places[parents[name][0]] if parents[name] else len(places)
-        tree.add_edge(above, place, length=1.0)
+        length = 1.0 if parents[name] else float(origin_length)
+        tree.add_edge(above, place, length=length)
     return tree
 
 
