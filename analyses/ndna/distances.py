@@ -101,7 +101,8 @@ def distance(
     a, b : Curves, or array (nodes, channels) or (nodes,)
         Nodes in order of depth, NaN where undefined; the numbers of nodes may differ.
     channels : sequence of str, or str, optional
-        Of curves; all that both have by default.
+        Of curves: ``step`` and ``belief`` (length and belief) by default, or all that both have
+        where one lacks these.
     among : mapping of str to Curves or array, optional
         Models whose range scales the channels, the two by default. Distances of several pairs can
         be compared only with one such set: see `distance_matrix`.

@@ -207,8 +207,34 @@ def one_a_model(labels: Sequence[Any], n: int, what: str) -> NDArray:
     return found
 
 
+def pair_auc(distances: ArrayLike, same: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Probability that a pair of one kind is nearer than one of the other kind; ties count half.
+
+    Parameters
+    ----------
+    distances : array (pairs,)
+    same : array (pairs,) of bool
+        Which pairs should be near.
+    weights : array (pairs,), optional
+        How often each pair counts; once by default.
+
+    Returns
+    -------
+    float
+        NaN where the weights leave pairs of one kind only.
+
+    Examples
+    --------
+    >>> pair_auc([1.0, 2.0, 3.0], [True, False, False]), pair_auc([1.0, 1.0], [True, False])
+    (1.0, 0.5)
+    """
+    _, place = np.unique(np.asarray(distances), return_inverse=True)
+    once = np.ones(len(place)) if weights is None else np.asarray(weights, dtype=np.float64)
+    return _auc(place, np.asarray(same, dtype=bool), once)
+
+
 def _auc(place: NDArray, same: NDArray, weights: NDArray) -> float:
-    """Weighted area under the curve; NaN where a draw has pairs of one kind only."""
+    """The same for places of pairs in order of distance, ties together."""
     own, other = (np.bincount(place, weights * each) for each in (same, ~same))
     further = other.sum() - np.cumsum(other) + other / 2
     total = own.sum() * other.sum()

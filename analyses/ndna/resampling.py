@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analyses.ndna.curves import Curves, even_depth, same_vocabulary
+from analyses.ndna.reading import RESIDUAL_CHANNELS
 from workbench.errors import UsageError
 
 N_DEPTHS = 32
-# Channels of activity itself, which need no vocabulary, start so.
-RESIDUAL = "residual"
+# Length and belief: what told checkpoints apart best where the authors' curves were tested.
+DEFAULT_CHANNELS = ("step", "belief")
 
 
 def resampled(values: ArrayLike, depth: ArrayLike, n_depths: int = N_DEPTHS) -> NDArray[np.float64]:
@@ -74,7 +75,7 @@ def compared_channels(
     ----------
     models : mapping of str to Curves
     channels : sequence of str, or str, optional
-        All that every model has by default.
+        ``step`` and ``belief`` by default, or all that every model has where one lacks these.
 
     Returns
     -------
@@ -90,13 +91,14 @@ def compared_channels(
         channels = (channels,)
     if channels is None:
         first, *rest = models.values()
-        channels = [each for each in first.channels if all(each in m.channels for m in rest)]
+        shared = [each for each in first.channels if all(each in m.channels for m in rest)]
+        channels = DEFAULT_CHANNELS if set(DEFAULT_CHANNELS) <= set(shared) else shared
     if not channels:
         raise UsageError(
             f"Found no channel that all of {', '.join(models)} have; expected at least one to "
             "compare: compute the same channels for each."
         )
-    if not all(channel.startswith(RESIDUAL) for channel in channels):
+    if not set(channels) <= set(RESIDUAL_CHANNELS):
         same_vocabulary(models)
     for curves in models.values():
         for channel in channels:
@@ -116,7 +118,7 @@ def tables(
     models : mapping of str to Curves, or to array (nodes, channels) or (nodes,)
         All curves or all arrays; nodes of an array are equally spaced, and NaN where undefined.
     channels : sequence of str, or str, optional
-        Of curves; all that every model has by default.
+        Of curves; as of `compared_channels`.
     n_depths : int
 
     Returns
