@@ -153,7 +153,7 @@ def open_language(
         "target": masking.target,
     }
     shown = name or address or type(model).__name__
-    return Opened(shown, blocks, read, _vocabulary(tokenizer, n_ids), attributes)
+    return Opened(shown, blocks, read, vocabulary_digest(tokenizer, n_ids), attributes)
 
 
 def open_classifier(
@@ -342,7 +342,8 @@ def _tokenized(given: Sequence[str] | str | Path, tokenizer: Any) -> list[NDArra
     return [text.ids for text in tokenize(texts, tokenizer)]
 
 
-def _vocabulary(tokenizer: Any, n_ids: int) -> str:
+def vocabulary_digest(tokenizer: Any, n_ids: int) -> str:
+    """Digest of a tokenizer and of how many classes the head has."""
     from workbench.subjects.language.identity import tokenizer_digest
 
     # Without tokenizer nothing tells two vocabularies of one size apart.
