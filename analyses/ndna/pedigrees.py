@@ -23,7 +23,7 @@ def pedigree_tree(parents: Mapping[str, Sequence[str]], origin_length: float = 1
         Parents of every model, none for a root. A model with two parents (a merge) stands under the
         first: no tree can say both.
     origin_length : float
-        Of the edges from the one origin, that none has seen, to every root.
+        Of the edges from an origin, that none has seen, to every root where there are several.
 
     Returns
     -------
@@ -46,12 +46,14 @@ def pedigree_tree(parents: Mapping[str, Sequence[str]], origin_length: float = 1
 
     check_parents(parents)
     places = {name: number for number, name in enumerate(parents)}
+    n_roots = sum(not above for above in parents.values())
     tree = nx.Graph()
     for name, place in places.items():
         tree.add_edge(place, name, length=0.0)
-        above = places[parents[name][0]] if parents[name] else len(places)
-        length = 1.0 if parents[name] else float(origin_length)
-        tree.add_edge(above, place, length=length)
+        if parents[name]:
+            tree.add_edge(places[parents[name][0]], place, length=1.0)
+        elif n_roots > 1:
+            tree.add_edge(len(places), place, length=float(origin_length))
     return tree
 
 
