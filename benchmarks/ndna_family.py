@@ -35,7 +35,6 @@ from ndna_family_reading import (
     open_tokenizer,
     prompts,
     read,
-    vocabulary_of,
 )
 from numpy.typing import NDArray
 
@@ -140,7 +139,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=None)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--draws", type=int, default=100)
-    parser.add_argument("--prompts", type=int, default=128)
+    parser.add_argument("--prompts", type=int, default=96)
     options = parser.parse_args()
     start = time.process_time()
     with tempfile.TemporaryDirectory() as temporary:
@@ -174,11 +173,8 @@ def experiment(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Rea
         # Generated sentences that were not trained on are in both.
         held_out[genre] = held_out[genre] + (documents if genre != "generated" else [])
     tokens = prompts(held_out, tokenizer, options.prompts)
-    digest = vocabulary_of(tokenizer)
     start = time.process_time()
-    readings = {
-        name: read(name, open_model(path, growth), tokens, digest) for name, path in paths.items()
-    }
+    readings = {name: read(name, open_model(path, growth), tokens) for name, path in paths.items()}
     print(f"read: {time.process_time() - start:.0f} s of CPU", file=sys.stderr, flush=True)
     return readings, Truth(pedigree(growth.n_roots))
 

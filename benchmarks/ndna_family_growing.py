@@ -11,8 +11,9 @@ import copy
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from workbench.demo.reproducible import reproducible
 from workbench.demo.sentences import sentences
 from workbench.demo.train_language import (
     Recipe,
-    encode,
     model_config,
     rate_factor,
     train_tokenizer,
@@ -83,6 +83,20 @@ class Member:
     parents: tuple[str, ...]
     how: str
     genre: str = ""
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a model is made of."""
+
+    parents: Sequence[Any]
+    windows: Iterator[list[int]]
+    growth: Growth
+    seed: int
+
+    def child(self) -> GPT2LMHeadModel:
+        """A copy of the first parent, to be changed."""
+        return copy.deepcopy(self.parents[0])
 
 
 # Ten models a family with the root, in an order in which parents come first.
@@ -184,7 +198,8 @@ def _grow_family(
         with reproducible(recipe.seed, 1):
             windows = training_windows(documents[member.genre or "all"], tokenizer, recipe)
             parents = [grown[parent] for parent in member.parents]
-            grown[member.kind] = _HOW[member.how](parents, windows, growth, recipe.seed)
+            making = Making(parents, windows, growth, recipe.seed)
+            grown[member.kind] = _HOW[member.how](making)
         _save(grown[member.kind], path)
 
 
@@ -206,8 +221,7 @@ def _fresh(growth: Growth, seed: int) -> GPT2LMHeadModel:
 
 def _trained(
     model: GPT2LMHeadModel,
-    windows: Iterator[list[int]],
-    growth: Growth,
+    making: Making,
     steps: int,
     rate: float,
     matrix_rate: float = 0.0,
@@ -228,7 +242,7 @@ def _trained(
     adam = torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     model.train()
     for step in range(steps):
-        batch = torch.tensor([next(windows) for _ in range(growth.batch_size)])
+        batch = torch.tensor([next(making.windows) for _ in range(making.growth.batch_size)])
         logits = model(input_ids=batch[:, :-1]).logits.flatten(0, 1)
         if teacher is None:
             target = batch[:, 1:].flatten()
@@ -246,26 +260,30 @@ def _trained(
     return model.eval()
 
 
-def _train(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
-    root, rates = _fresh(growth, seed), (growth.learning_rate, growth.matrix_rate)
-    return _trained(root, windows, growth, growth.root_steps, *rates)
+def _train(making: Making) -> GPT2LMHeadModel:
+    growth = making.growth
+    root = _fresh(growth, making.seed)
+    return _trained(root, making, growth.root_steps, growth.learning_rate, growth.matrix_rate)
 
 
-def _tune(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
-    child = copy.deepcopy(parents[0])
-    return _trained(child, windows, growth, growth.tuning_steps, growth.tuning_rate)
+def _tune(making: Making) -> GPT2LMHeadModel:
+    growth = making.growth
+    return _trained(making.child(), making, growth.tuning_steps, growth.tuning_rate)
 
 
-def _distil(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
-    student, rates = _fresh(growth, seed), (growth.learning_rate, growth.matrix_rate)
-    return _trained(student, windows, growth, growth.student_steps, *rates, parents[0])
+def _distil(making: Making) -> GPT2LMHeadModel:
+    growth = making.growth
+    student, rates = _fresh(growth, making.seed), (growth.learning_rate, growth.matrix_rate)
+    return _trained(student, making, growth.student_steps, *rates, making.parents[0])
 
 
-def _lora(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
+def _lora(making: Making) -> GPT2LMHeadModel:
     """Low-rank updates of all matrices between the layers, merged into the weights at the end."""
     import torch
     from torch.nn.utils import parametrize
     from transformers.pytorch_utils import Conv1D
+
+    growth = making.growth
 
     class LowRank(torch.nn.Module):
         def __init__(self, shape: Sequence[int]) -> None:
@@ -276,42 +294,49 @@ def _lora(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GP
         def forward(self, weight: torch.Tensor) -> torch.Tensor:
             return weight + self.down @ self.up
 
-    child = copy.deepcopy(parents[0])
+    child = making.child()
     child.requires_grad_(False)
     layers = [each for each in child.modules() if isinstance(each, Conv1D)]
     for layer in layers:
         parametrize.register_parametrization(layer, "weight", LowRank(layer.weight.shape))
-    _trained(child, windows, growth, growth.tuning_steps, growth.lora_rate)
+    _trained(child, making, growth.tuning_steps, growth.lora_rate)
     for layer in layers:
         parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
     return child
 
 
-def _rounded(bits: int) -> Any:
-    def make(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
-        """Symmetric rounding of every matrix, one scale a column."""
-        import torch
+def _rounded(making: Making, bits: int) -> GPT2LMHeadModel:
+    """Symmetric rounding of every matrix, one scale a column."""
+    import torch
 
-        child = copy.deepcopy(parents[0])
-        levels = 2 ** (bits - 1) - 1
-        with torch.no_grad():
-            for weight in _matrices(child):
-                scale = weight.abs().amax(0, keepdim=True).clamp(min=1e-12) / levels
-                weight.copy_((weight / scale).round() * scale)
-        return child
-
-    return make
+    child, levels = making.child(), 2 ** (bits - 1) - 1
+    with torch.no_grad():
+        for weight in _matrices(child):
+            scale = weight.abs().amax(0, keepdim=True).clamp(min=1e-12) / levels
+            weight.copy_((weight / scale).round() * scale)
+    return child
 
 
-def _prune(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
+def _prune(making: Making) -> GPT2LMHeadModel:
     """The smallest weights of every matrix between the layers set to zero."""
     import torch
 
-    child = copy.deepcopy(parents[0])
+    child = making.child()
     with torch.no_grad():
         for weight in _matrices(child)[2:]:
-            threshold = weight.abs().flatten().quantile(growth.pruned_share)
+            threshold = weight.abs().flatten().quantile(making.growth.pruned_share)
             weight[weight.abs() < threshold] = 0
+    return child
+
+
+def _merge(making: Making) -> GPT2LMHeadModel:
+    """The mean of two models' weights."""
+    import torch
+
+    child = making.child()
+    with torch.no_grad():
+        for own, other in zip(child.parameters(), making.parents[1].parameters(), strict=True):
+            own.copy_((own + other) / 2)
     return child
 
 
@@ -320,22 +345,12 @@ def _matrices(model: GPT2LMHeadModel) -> list[torch.Tensor]:
     return [each for each in model.parameters() if each.ndim == 2]
 
 
-def _merge(parents: Sequence[Any], windows: Any, growth: Growth, seed: int) -> GPT2LMHeadModel:
-    import torch
-
-    child = copy.deepcopy(parents[0])
-    with torch.no_grad():
-        for own, other in zip(child.parameters(), parents[1].parameters(), strict=True):
-            own.copy_((own + other) / 2)
-    return child
-
-
-_HOW = {
+_HOW: dict[str, Callable[[Making], GPT2LMHeadModel]] = {
     "train": _train,
     "tune": _tune,
     "lora": _lora,
-    "int8": _rounded(8),
-    "int4": _rounded(4),
+    "int8": partial(_rounded, bits=8),
+    "int4": partial(_rounded, bits=4),
     "prune": _prune,
     "distil": _distil,
     MERGE: _merge,

@@ -7,7 +7,7 @@ curves, activity, outputs and weights are held against each other with the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from transformers import GPT2LMHeadModel
 
 N_TOKENS = 48
-# Positions of a prompt that count: late ones, which have seen most of it.
-N_SUPERVISED = 24
+# Last positions of a prompt whose outputs and whose activity are compared.
 N_OUTPUT = 8
 N_ACTIVITY = 4
 
@@ -69,74 +68,34 @@ def prompts(
     return np.array(taken)
 
 
-def read(name: str, model: GPT2LMHeadModel, tokens: NDArray[np.int64], vocabulary: str) -> Reading:
+def read(name: str, model: GPT2LMHeadModel, tokens: NDArray[np.int64]) -> Reading:
     """Run a model over the prompts."""
     import torch
     from torch.nn.functional import cross_entropy
 
+    curves = ndna.NDNA().curves(model, list(tokens), name=name)
     ids = torch.as_tensor(tokens)
     with torch.inference_mode():
         inside = model.transformer(ids[:, :-1], output_hidden_states=True).hidden_states
-        norm, head = model.transformer.ln_f, model.lm_head
-        # transformers normalises the last state already.
-        late = torch.stack(
-            [
-                (state if last else norm(state))[:, -N_SUPERVISED:]
-                for last, state in _marked(inside)
-            ],
-            dim=2,
-        )  # (prompts, positions, nodes, units)
-        targets = ids[:, -N_SUPERVISED:]
-        values: dict[str, list[NDArray]] = {}
-        outputs = []
-        loss = 0.0
-        for states, wanted in zip(late, targets, strict=True):
-            logits = head(states)
-            probs = logits.softmax(-1)  # (positions, nodes, classes)
-            for channel, each in _channels(probs, wanted).items():
-                values.setdefault(channel, []).append(each)
-            outputs.append(probs[-N_OUTPUT:, -1].numpy())
-            loss += float(cross_entropy(logits[:, -1], wanted))
+        entropy = torch.stack([_entropy(model, inside, each) for each in range(len(inside))], -1)
+        # transformers has normalised the last state already.
+        logits = model.lm_head(inside[-1])
+        loss = float(cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()))
+        outputs = logits[:, -N_OUTPUT:].softmax(-1).numpy()
         activity = torch.stack([state[:, -N_ACTIVITY:].flatten(0, 1) for state in inside])
-    nodes = len(inside)
-    curves = ndna.Curves(
-        name,
-        tuple(str(node) for node in range(nodes)),
-        np.linspace(0, 1, nodes),
-        {channel: np.stack(rows) for channel, rows in values.items()},
-        vocabulary,
-    )
+    channels = {**curves.prompts, "entropy": entropy.double().numpy()}
+    curves = replace(curves, prompts=channels)
     flat = torch.cat([each.detach().flatten() for each in model.parameters()]).numpy()
-    return Reading(curves, loss / len(tokens), np.stack(outputs), activity.numpy(), flat)
+    return Reading(curves, loss, outputs, activity.numpy(), flat)
 
 
-def _marked(states: Sequence[Any]) -> list[tuple[bool, Any]]:
-    return [(number == len(states) - 1, state) for number, state in enumerate(states)]
-
-
-def _channels(probs: Any, targets: Any) -> dict[str, NDArray[np.float64]]:
-    """Curves (nodes,) of one prompt, averaged over its positions (positions, nodes, classes)."""
+def _entropy(model: GPT2LMHeadModel, inside: Sequence[Any], node: int) -> Any:
+    """Mean entropy (prompts,) of what the logit lens reads at a node, at the last positions."""
     import torch
 
-    steps = ndna.fisher_rao_path(probs).steps.mean(0)
-    turning = ndna.fisher_rao_turning(probs).nanmean(0)
-    curvature = ndna.curvature(probs).nanmean(0)
-    belief = ndna.belief_push(probs, targets).norm.mean(0)
-    entropy = torch.special.entr(probs).sum(-1).mean(0)
-    found = {
-        "step": _padded(steps, 1, 0),
-        "turning": _padded(turning, 1, 1),
-        "curvature": _padded(curvature, 1, 1),
-        "belief": belief,
-        "entropy": entropy,
-    }
-    return {name: np.asarray(each, dtype=np.float64) for name, each in found.items()}
-
-
-def _padded(values: Any, before: int, after: int) -> Any:
-    import torch
-
-    return torch.nn.functional.pad(values, (before, after), value=float("nan"))
+    state = inside[node][:, -N_OUTPUT:]
+    late = state if node == len(inside) - 1 else model.transformer.ln_f(state)
+    return torch.special.entr(model.lm_head(late).softmax(-1)).sum(-1).mean(-1)
 
 
 def all_distances(readings: Mapping[str, Reading], n_draws: int, seed: int) -> dict[str, Distances]:
@@ -159,6 +118,7 @@ def all_distances(readings: Mapping[str, Reading], n_draws: int, seed: int) -> d
         "nDNA: belief": by_curves("belief"),
         "nDNA: turning": by_curves("turning"),
         "nDNA: length, belief, turning": by_curves("step", "belief", "turning"),
+        "residual turning": by_curves("residual_turning"),
         "product score": _by_score(curves, n_draws, seed),
         "entropy profile": by_curves("entropy"),
         "final-layer Fisher-Rao": _weighted(final_layer(outputs), weights, lambda mean: mean),
@@ -265,13 +225,6 @@ def _clean(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """Without the traces of rounding: symmetric, zero on the diagonal, not negative."""
     both = np.maximum((distances + np.swapaxes(distances, -2, -1)) / 2, 0)
     return both * ~np.eye(both.shape[-1], dtype=bool)
-
-
-def vocabulary_of(tokenizer: Tokenizer) -> str:
-    """Digest of a tokenizer."""
-    import hashlib
-
-    return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
 
 
 def open_tokenizer(folder: Path) -> Tokenizer:

@@ -53,12 +53,12 @@ _HOMES = {
     "shared_splits": "analyses.ndna.splits",
     "trait_dominance_score": "analyses.ndna.merge_indices",
     "TraitDominance": "analyses.ndna.merge_indices",
-    "tree_figure": "analyses.ndna.figures_compare",
+    "tree_figure": "analyses.ndna.figures_tree",
     "turning_angles": "analyses.ndna.angles",
     "whitened": "analyses.ndna.metrics",
 }
 _MODULES = ("published", "published_indices")
-__all__ = sorted({*_HOMES, *_MODULES})
+__all__ = list({**_HOMES, **dict.fromkeys(_MODULES)})
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from analyses.ndna.figures import COLOURS
 from analyses.ndna.splits import graph_of
 from analyses.ndna.tree_layout import Placed, placed
 from workbench.analysis.drawing import style
@@ -15,10 +16,10 @@ from workbench.errors import UsageError, nearest
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Okabe and Ito's colours without their yellow, which is too pale on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# The last of the figures' colours is a grey, which here stands for several groups.
+GROUP_COLOURS = COLOURS[:-1]
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "hexagon")
-_MIXED = "#8C8C8C"
+_MIXED = COLOURS[-1]
 _LEAST_SHOWN = 0.5
 _ROW_PIXELS = 17
 
@@ -63,7 +64,7 @@ def tree_figure(
 
 def _colours(models: list[str], groups: Mapping[str, str] | None) -> dict[str, str]:
     if groups is None:
-        return {"": COLOURS[0]}
+        return {"": GROUP_COLOURS[0]}
     missing = [name for name in models if name not in groups]
     if missing:
         raise UsageError(
@@ -71,7 +72,7 @@ def _colours(models: list[str], groups: Mapping[str, str] | None) -> dict[str, s
             f"for each: {nearest(missing[0], groups)}"
         )
     names = dict.fromkeys(groups[name] for name in models)
-    return {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(names)}
+    return {name: GROUP_COLOURS[number % len(GROUP_COLOURS)] for number, name in enumerate(names)}
 
 
 def _group_of(node: Placed, groups: Mapping[str, str] | None) -> str | None:
@@ -154,7 +155,7 @@ def _tips(
                     "size": 7,
                     "color": colour,
                     # Colours repeat after seven groups, with another symbol.
-                    "symbol": SYMBOLS[number // len(COLOURS) % len(SYMBOLS)],
+                    "symbol": SYMBOLS[number // len(GROUP_COLOURS) % len(SYMBOLS)],
                 },
                 text=[f" {node.node}" for node in own],
                 textposition="middle right",

@@ -138,6 +138,17 @@ def test_channels_of_curves_that_are_not_asked_for_play_no_part() -> None:
     assert ndna.distance(first, broken, "step") == ndna.distance(first, second, "step")
 
 
+def test_length_and_belief_are_compared_by_default_or_what_there_is() -> None:
+    first, second = curves_of("a", 7), curves_of("b", 8)
+    assert ndna.distance(first, second) == ndna.distance(first, second, ("step", "belief"))
+    kept = ("step", "residual_turning")
+    few = [
+        Curves(each.name, each.sites, each.depth, {c: each.prompts[c] for c in kept}, "words")
+        for each in (first, second)
+    ]
+    assert ndna.distance(*few) == ndna.distance(first, second, kept)
+
+
 def test_two_models_of_one_name_are_two_models() -> None:
     assert ndna.distance(curves_of("a", 1), curves_of("a", 2)).value > 0
 
