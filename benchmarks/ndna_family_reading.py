@@ -118,6 +118,9 @@ def all_distances(readings: Mapping[str, Reading], n_draws: int, seed: int) -> d
         "nDNA: belief": by_curves("belief"),
         "nDNA: turning": by_curves("turning"),
         "nDNA: length, belief, turning": by_curves("step", "belief", "turning"),
+        "the same, prompt by prompt": _weighted(
+            prompt_by_prompt(curves, ("step", "belief", "turning")), weights, lambda mean: mean
+        ),
         "residual turning": by_curves("residual_turning"),
         "product score": _by_score(curves, n_draws, seed),
         "entropy profile": by_curves("entropy"),
@@ -145,6 +148,24 @@ def _by_score(curves: Mapping[str, ndna.Curves], n_draws: int, seed: int) -> Dis
     whole = score(lambda each, channel: each.mean(channel))
     draws = score(lambda each, channel: each.draws(channel, n_draws, seed))
     return Distances(*(np.abs(each[..., :, None] - each[..., None, :]) for each in (whole, draws)))
+
+
+def prompt_by_prompt(
+    curves: Mapping[str, ndna.Curves], channels: Sequence[str]
+) -> NDArray[np.float64]:
+    """Mean squared differences (prompts, models, models) of curves that are not averaged first.
+
+    Nodes and channels are scaled by their spread over models and prompts, so that the first step,
+    by far the longest, does not outweigh the others; without warping.
+    """
+    found = []
+    for channel in channels:
+        values = np.stack([each.values(channel) for each in curves.values()])
+        values = values[..., np.isfinite(values).all(axis=(0, 1))]  # (models, prompts, nodes)
+        scaled = values / values.std(axis=(0, 1))
+        gaps = scaled[:, None] - scaled[None]
+        found.append(np.moveaxis((gaps**2).mean(axis=-1), 2, 0))
+    return np.mean(found, axis=0)
 
 
 def final_layer(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
