@@ -1,7 +1,8 @@
 """What each model of a family does on held-out prompts, and distances of models from it.
 
 Every distance gives one matrix over all prompts and one for each bootstrap draw of prompts, so that
-curves, activity, outputs and weights are held against each other with the same prompts drawn.
+curves, activity, outputs and weights are held against each other with the same prompts drawn. All
+but CKA and Nei's distance are squares: of independent changes, squares add up, as a tree needs.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def all_distances(readings: Mapping[str, Reading], n_draws: int, seed: int) -> d
         "final-layer Fisher-Rao": _weighted(final_layer(outputs), weights, lambda mean: mean),
         "output Nei": _weighted(output_products(outputs), weights, _nei),
         "CKA": cka(activity, weights),
-        "weights": Distances(*_euclidean(flat, n_draws)),
+        "weights": Distances(*_squared(flat, n_draws)),
     }
 
 
@@ -169,13 +170,13 @@ def prompt_by_prompt(
 
 
 def final_layer(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean Fisher-Rao distance of outputs (prompts, models, models), by prompt."""
+    """Mean squared Fisher-Rao distance of outputs (prompts, models, models), by prompt."""
     found = []
     for prompt in np.moveaxis(outputs, 0, 2):  # (positions, models, classes)
         probs = prompt.astype(np.float64)
         roots = np.sqrt(probs / probs.sum(-1, keepdims=True))
         shared = np.clip(roots @ roots.transpose(0, 2, 1), 0, 1)
-        found.append((2 * np.arccos(shared)).mean(axis=0))
+        found.append(((2 * np.arccos(shared)) ** 2).mean(axis=0))
     return np.stack(found)
 
 
@@ -235,10 +236,10 @@ def _cka_of(kernels: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArra
     return hsic / np.outer(size, size)
 
 
-def _euclidean(flat: NDArray[np.float32], n_draws: int) -> tuple[NDArray, NDArray]:
+def _squared(flat: NDArray[np.float32], n_draws: int) -> tuple[NDArray, NDArray]:
     from scipy.spatial.distance import pdist, squareform
 
-    whole = squareform(pdist(flat.astype(np.float64)))
+    whole = squareform(pdist(flat.astype(np.float64), "sqeuclidean"))
     return whole, np.broadcast_to(whole, (n_draws, *whole.shape))
 
 
