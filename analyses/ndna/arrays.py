@@ -80,10 +80,10 @@ def compared_in(data: xr.Dataset) -> list[Compared]:
     found = []
     for place in range(data.sizes["number"]):
         at = {key: data[f"number_{key}"].values[place] for key in (*_TEXTS, *_NUMBERS)}
-        texts = {key: str(at[key]) for key in _TEXTS}
-        whole = {key: int(at[key]) for key in ("n", "n_null")}
-        numbers = {key: float(at[key]) for key in _NUMBERS if key not in whole}
-        found.append(Compared(**texts, **whole, **numbers))
+        values: dict[str, Any] = {key: str(at[key]) for key in _TEXTS}
+        values |= {key: float(at[key]) for key in _NUMBERS}
+        values |= {key: int(at[key]) for key in ("n", "n_null")}
+        found.append(Compared(**values))
     return found
 
 

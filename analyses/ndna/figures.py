@@ -136,8 +136,11 @@ def helix_figure(models: list[Curves], channels: tuple[str, ...]) -> go.Figure:
 
     figure = go.Figure()
     for number, curves in enumerate(models):
+        # The untrained companion of a recording has no probabilities.
+        if not set(channels) <= set(curves.channels):
+            continue
         values = np.stack([curves.mean(name) for name in channels])
-        kept = np.isfinite(values).all(axis=0)
+        kept: NDArray = np.asarray(np.isfinite(values).all(axis=0))
         x, y, z = values[:, kept]
         colour = COLOURS[number % len(COLOURS)]
         figure.add_trace(
@@ -169,10 +172,17 @@ def helix_figure(models: list[Curves], channels: tuple[str, ...]) -> go.Figure:
         height=680,
     )
     axes = {
-        f"{axis}axis": {"title": {"text": f"{TITLES[name]} ({UNITS[name]})"}}
+        f"{axis}axis": {"title": {"text": f"{TITLES[name]}<br>({UNITS[name]})"}}
         for axis, name in zip("xyz", channels, strict=True)
     }
-    figure.update_layout(scene=axes, margin={"t": 110}, showlegend=True)
+    figure.update_scenes(
+        **axes, aspectmode="cube", camera={"eye": {"x": 1.75, "y": 1.75, "z": 0.9}}
+    )
+    figure.update_layout(
+        margin={"t": 100, "b": 20, "l": 20},
+        showlegend=True,
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+    )
     return figure
 
 

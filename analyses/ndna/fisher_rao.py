@@ -208,10 +208,10 @@ def sphere_turning(roots: Any) -> Any:
     steps = roots[..., 1:, :] - roots[..., :-1, :]
     here, before, after = roots[..., 1:-1, :], steps[..., :-1, :], steps[..., 1:, :]
     # Tangents by differences, because u·v of neighbours rounds to 1: u·(v - u) is -|v - u|² / 2.
-    squares = tuple((each * each).sum(-1) for each in (before, after))
-    arriving = before - squares[0][..., None] / 2 * here
-    leaving = after + squares[1][..., None] / 2 * here
-    return masked(angles_between(arriving, leaving), no_direction(*squares, _epsilon(roots)))
+    back, ahead = ((each * each).sum(-1) for each in (before, after))
+    arriving = before - back[..., None] / 2 * here
+    leaving = after + ahead[..., None] / 2 * here
+    return masked(angles_between(arriving, leaving), no_direction(back, ahead, _epsilon(roots)))
 
 
 def no_direction(before: Any, after: Any, epsilon: float) -> Any:

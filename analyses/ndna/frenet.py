@@ -129,7 +129,8 @@ def gram_determinants(path: Any) -> tuple[Any, Any, Any]:
     stacked = xp.stack(derivatives, -2)
     gram = stacked @ xp.swapaxes(stacked, -1, -2)
     parts = (xp.linalg.det(gram[..., :order, :order]) for order in (1, 2, 3))
-    return tuple(narrowed(each, path) for each in parts)  # type: ignore[return-value]
+    first, second, third = (narrowed(each, path) for each in parts)
+    return first, second, third
 
 
 def _first(nodes: Any) -> Any:

@@ -11,16 +11,17 @@ if TYPE_CHECKING:
 
 
 class Lens(Protocol):
-    """What reads probabilities off activity.
+    """What reads probabilities off activity."""
 
-    Attributes
-    ----------
-    weight : Tensor (classes, features)
-    bias : Tensor (classes,) or None
-    """
+    @property
+    def weight(self) -> torch.Tensor:
+        """Rows of the head (classes, features)."""
+        ...
 
-    weight: torch.Tensor
-    bias: torch.Tensor | None
+    @property
+    def bias(self) -> torch.Tensor | None:
+        """Bias of the head (classes,), where it has one."""
+        ...
 
     def features(self, states: torch.Tensor) -> torch.Tensor:
         """Features (rows, nodes, features) of states (rows, nodes, units)."""

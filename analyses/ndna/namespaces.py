@@ -62,9 +62,8 @@ def as_floats(values: Any, what: str, wide: bool = False) -> Any:
         return _as_tensor(values, wide)
     try:
         array = np.asarray(values)
-        kind = np.float64 if wide or array.dtype.kind in "iub" else array.dtype
-        kind = np.float32 if kind == np.float16 else kind
-        return array.astype(kind if kind in (np.float32, np.float64) else np.float64, copy=False)
+        narrow = not wide and array.dtype in (np.float16, np.float32)
+        return array.astype(np.float32 if narrow else np.float64, copy=False)
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"Found a {what} that is no array of numbers ({error}); expected one of floats."

@@ -223,7 +223,7 @@ def as_targets(targets: Any, n_rows: int) -> torch.Tensor | None:
 
     if targets is None:
         return None
-    labels = torch.as_tensor(np.asarray(targets))
+    labels = torch.from_numpy(np.array(targets))
     if tuple(labels.shape) != (n_rows,) or labels.is_floating_point():
         raise UsageError(
             f"Found targets of shape {tuple(labels.shape)} and type {labels.dtype}; expected "
@@ -271,7 +271,8 @@ def _read_ids(
     """States and targets of a prompt; the head itself does not run."""
     import torch
 
-    shown, rows, targets = ids, slice(None, -1), ids[1:]
+    shown, targets = ids, ids[1:]
+    rows: Any = slice(None, -1)
     if masking.is_masked:
         rows, targets = slice(None), ids
         if masking.mask is not None:
@@ -291,7 +292,13 @@ def _loaded(address: str, device: str) -> tuple[Any, Any]:
             f"Found subject '{address}'; expected a language model, 'hf:NAME_OR_FOLDER' or "
             "'demo:language', or a model itself."
         )
-    return load_network(name, resolve_device(device), "float32").plain, load_tokenizer(name)
+    network = load_network(name, resolve_device(device), "float32")
+    if network.missing:
+        raise UsageError(
+            f"Found no weights for '{min(network.missing)}' in '{name}', so what reads its layers "
+            "would be random; expected no head to be missing: give a whole language model."
+        )
+    return network.plain, load_tokenizer(name)
 
 
 def _context(model: Any) -> int:

@@ -83,6 +83,8 @@ def _opened(recording: Recording, name: str, temperature: float) -> RecordedLens
     recorded = recording.manifest.ingredients.get("subject", {}).get("weights")
     if recorded != weights_digest(network.plain, network.missing):
         return "the weights at its address are others than those recorded"
+    if network.missing:
+        return f"no file held its weights '{min(network.missing)}'"
     model: torch.nn.Module = network.plain
     ids = torch.arange(4)[None]
     blocks = find_blocks(model, lambda: model(input_ids=ids), temperature)
