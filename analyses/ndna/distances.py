@@ -151,7 +151,7 @@ def distance(
 
 
 def distance_matrix(
-    models: Mapping[str, Any],
+    models: Mapping[str, Any] | Sequence[Curves],
     channels: Sequence[str] | str | None = None,
     *,
     n_depths: int = N_DEPTHS,
@@ -162,7 +162,7 @@ def distance_matrix(
     Parameters
     ----------
     models : mapping of str to Curves, or to array (nodes, channels) or (nodes,)
-        At least two.
+        At least two; a sequence of Curves goes by their names.
     channels, n_depths, band
         As of `distance`.
 
@@ -183,14 +183,14 @@ def distance_matrix(
     (np.float64(0.0), True)
     """
     check_band(band)
-    check_models(models)
-    whole = tables(models, channels, n_depths)
+    named = named_models(models)
+    whole = tables(named, channels, n_depths)
     values, warping = _all_pairs(jointly_scaled(whole, whole), band)
-    return DistanceMatrix(tuple(models), values, warping)
+    return DistanceMatrix(tuple(named), values, warping)
 
 
 def drawn_distances(
-    models: Mapping[str, Curves],
+    models: Mapping[str, Curves] | Sequence[Curves],
     n_bootstrap: int = 200,
     seed: int = 0,
     channels: Sequence[str] | str | None = None,
@@ -202,7 +202,7 @@ def drawn_distances(
 
     Parameters
     ----------
-    models : mapping of str to Curves
+    models : mapping of str to Curves, or sequence of Curves
     n_bootstrap : int
     seed : int
     channels, n_depths, band
@@ -218,18 +218,19 @@ def drawn_distances(
         As `distance_matrix`, or if models are arrays, have different numbers of prompts, or nothing
         is to be drawn.
     """
-    check_models(models)
+    check_band(band)
+    named = named_models(models)
     if n_bootstrap < 1:
         raise UsageError(f"Found {n_bootstrap} bootstrap draws; expected at least one.")
-    for name, each in models.items():
+    for name, each in named.items():
         if not isinstance(each, Curves):
             raise UsageError(
                 f"Found an array for '{name}', without prompts to draw from; expected Curves: pass "
                 "n_bootstrap=0 for arrays."
             )
-    whole = tables(models, channels, n_depths)
-    draws = drawn_tables(models, n_bootstrap, seed, channels, n_depths)
-    at_once = max(1, _PAIRS_AT_ONCE // len(models) ** 2)
+    whole = tables(named, channels, n_depths)
+    draws = drawn_tables(named, n_bootstrap, seed, channels, n_depths)
+    at_once = max(1, _PAIRS_AT_ONCE // len(named) ** 2)
     parts = [draws[start : start + at_once] for start in range(0, len(draws), at_once)]
     return np.concatenate([_all_pairs(jointly_scaled(each, whole), band)[0] for each in parts])
 
@@ -271,19 +272,39 @@ def check_distances(values: Any, names: Sequence[str]) -> NDArray[np.float64]:
     return matrix
 
 
-def check_models(models: Mapping[str, Any]) -> None:
-    """Refuse fewer than two models.
+def named_models(models: Any) -> dict[str, Any]:
+    """Models by name.
+
+    Parameters
+    ----------
+    models : mapping of str to Curves or array, or sequence of Curves
+        Curves in a sequence go by their own names.
+
+    Returns
+    -------
+    dict of str to Curves or array
 
     Raises
     ------
     UsageError
-        If there are fewer, or they have no names.
+        If there are fewer than two, or names repeat or are missing.
     """
-    if not isinstance(models, Mapping) or len(models) < 2:
-        count = len(models) if isinstance(models, Mapping) else "no named"
+    if isinstance(models, Mapping):
+        named = {str(name): each for name, each in models.items()}
+    else:
+        given = list(models) if isinstance(models, Sequence) else []
+        named = {each.name: each for each in given if isinstance(each, Curves)}
+        if given and len(named) < len(given):
+            raise UsageError(
+                f"Found {len(given)} models with {len(named)} different names; expected curves "
+                "with names of their own, or a mapping from names to curves or arrays."
+            )
+    if len(named) < 2:
         raise UsageError(
-            f"Found {count} models; expected a mapping from at least two names to curves."
+            f"Found {len(named)} named models; expected a mapping from at least two names to "
+            "curves or arrays."
         )
+    return named
 
 
 def _all_pairs(scaled: NDArray, band: float) -> tuple[NDArray, NDArray]:

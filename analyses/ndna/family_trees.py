@@ -13,9 +13,9 @@ from analyses.ndna.curves import Curves
 from analyses.ndna.distances import (
     BAND,
     DistanceMatrix,
-    check_models,
     distance_matrix,
     drawn_distances,
+    named_models,
 )
 from analyses.ndna.neighbour_joining import neighbour_joining
 from analyses.ndna.resampling import N_DEPTHS
@@ -83,7 +83,8 @@ def family_tree(
     Parameters
     ----------
     models : mapping of str to Curves or to array, DistanceMatrix, or array (models, models)
-        Curves along depth, arrays (nodes, channels) or (nodes,) of them, or distances.
+        Curves along depth, arrays (nodes, channels) or (nodes,) of them, or distances. A sequence
+        of Curves goes by their names.
     names : sequence of str, optional
         Of the rows of an array of distances.
     channels, n_depths, band
@@ -116,8 +117,9 @@ def family_tree(
     if given is None:
         if names is not None:
             raise UsageError("Found names beside named models; expected names for arrays only.")
-        given = distance_matrix(models, channels, n_depths=n_depths, band=band)
-        draws = _draws(models, n_bootstrap, seed, channels, n_depths, band)
+        named = named_models(models)
+        given = distance_matrix(named, channels, n_depths=n_depths, band=band)
+        draws = _draws(named, n_bootstrap, seed, channels, n_depths, band)
     else:
         if n_bootstrap:
             raise UsageError(
@@ -133,8 +135,9 @@ def family_tree(
 def _given_distances(models: Any, names: Sequence[str] | None) -> DistanceMatrix | None:
     if isinstance(models, DistanceMatrix):
         return models
-    if isinstance(models, Mapping):
-        check_models(models)
+    if isinstance(models, Mapping) or (
+        isinstance(models, Sequence) and any(isinstance(each, Curves) for each in models)
+    ):
         return None
     values = np.asarray(models, dtype=np.float64)
     if names is None:

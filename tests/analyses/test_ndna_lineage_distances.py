@@ -276,7 +276,21 @@ def test_alignment_refuses_what_it_cannot_align() -> None:
 
 
 def test_fewer_than_two_models_are_refused() -> None:
-    with pytest.raises(UsageError, match="Found 1 models; expected a mapping from at least two"):
-        ndna.distance_matrix({"a": curves_of("a", 1)})
-    with pytest.raises(UsageError, match="Found no named models"):
-        ndna.distance_matrix([curves_of("a", 1)])  # type: ignore[arg-type]
+    first = curves_of("a", 1)
+    for given, n in (({"a": first}, 1), ([first], 1), (7, 0)):
+        with pytest.raises(UsageError, match=f"Found {n} named models; expected a mapping"):
+            ndna.distance_matrix(given)  # type: ignore[arg-type]
+    for given in ([first, first], [first, np.zeros(3)]):
+        with pytest.raises(UsageError, match="Found 2 models with 1 different names; expected"):
+            ndna.distance_matrix(given)
+    with pytest.raises(UsageError, match="Found 0 bootstrap draws; expected at least one"):
+        ndna.drawn_distances([first, curves_of("b", 2)], 0)
+
+
+def test_a_sequence_of_curves_goes_by_their_names() -> None:
+    several = [curves_of(name, seed) for seed, name in enumerate("abc")]
+    mapped = {each.name: each for each in several}
+    assert ndna.distance_matrix(several).names == ("a", "b", "c")
+    assert (ndna.distance_matrix(several).values == ndna.distance_matrix(mapped).values).all()
+    one, other = (ndna.family_tree(each, n_bootstrap=5).newick for each in (several, mapped))
+    assert one == other

@@ -246,7 +246,7 @@ def test_pedigrees_that_contradict_themselves_are_refused(parents: dict, message
         (np.zeros((2, 2)), {"names": list("ab"), "n_bootstrap": 9}, "bootstrap asked of distances"),
         ({"a": [1, 2], "b": [2, 1]}, {"names": ["a", "b"]}, "Found names beside named models"),
         ({"a": [1.0, 2.0], "b": [2.0, 1.0]}, {"n_bootstrap": 9}, "without prompts to draw from"),
-        ({"a": [1.0, 2.0]}, {}, "Found 1 models; expected a mapping from at least two"),
+        ({"a": [1.0, 2.0]}, {}, "Found 1 named models; expected a mapping from at least two"),
     ],
 )
 def test_trees_of_too_little_are_refused(given: Any, options: dict, message: str) -> None:
