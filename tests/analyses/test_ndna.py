@@ -41,7 +41,7 @@ def test_a_language_recording_is_read_by_its_own_head() -> None:
         for which in ("final", "initial")
     )
     model = NDNA(n_permutations=99, n_bootstrap=50)
-    result = model.fit(recording, untrained=untrained).result_
+    result = model.fit(recording, threads=1, untrained=untrained).result_
     names = {each.name for each in result.measures}
     assert {"turning of probabilities", "coherence at the last node"} <= names
     assert "turning minus untrained" in names
@@ -110,7 +110,7 @@ def test_what_is_refused(generator: np.random.Generator) -> None:
     arrays = walk(generator, 20, 4)
     with pytest.raises(wb.UsageError, match="Found 2 sites of one width"):
         NDNA(axis="depth", sites=["layer.0", "layer.1"]).fit(wb.from_arrays(arrays))
-    with pytest.raises(wb.UsageError, match="Found axis='depths'"):
+    with pytest.raises(wb.UsageError, match="Found axis="):
         NDNA(axis="depths").fit(wb.from_arrays(arrays))
     with pytest.raises(wb.UsageError, match="n_permutations=3"):
         NDNA(n_permutations=3).fit(wb.from_arrays(arrays))
@@ -121,7 +121,7 @@ def test_what_is_refused(generator: np.random.Generator) -> None:
         NDNA().fit(wb.from_arrays(arrays), untrained=wb.from_arrays(walk(generator, 20, 3)))
     with pytest.raises(wb.UsageError, match="no series of three moments"):
         NDNA(axis="time").fit(wb.from_arrays({"a": generator.normal(size=(2, 4))}))
-    with pytest.raises(wb.UsageError, match="one of recorded and of"):
+    with pytest.raises(wb.UsageError, match="expected one of recorded"):
         curves_in(NDNA().fit(wb.from_arrays(arrays)).result_.data, "trained")
 
 
@@ -143,11 +143,8 @@ def test_comparison_of_models_draws_all_figures(generator: np.random.Generator) 
 
 
 def test_a_real_brain(data: Path) -> None:
-    address = f"mne:{data / 'brain' / 'mne_sample_evoked'}"
-    files = sorted((data / "brain" / "mne_sample_evoked").glob("*.fif"))
-    if not files:
-        pytest.skip(f"no .fif file in {address}")
-    brain = wb.stream(f"mne:{files[0]}", sites="*", max_rows=300)
+    (file,) = (data / "brain" / "mne_sample_evoked").glob("*.fif*")
+    brain = wb.stream(f"mne:{file}", sites="*", max_rows=300)
     result = NDNA(n_permutations=49, max_rows=300).fit(brain).result_
     assert "Residual channel only" in result.summary()
     assert any(each.beats_null for each in result.measures)
