@@ -26,7 +26,8 @@ class Head:
     bias = None
 
     def __init__(self, n_classes: int, n_units: int) -> None:
-        self.weight = torch.randn(n_classes, n_units) * 2 / n_units**0.5
+        # In place: the memory of a copy would hide that of the readings.
+        self.weight = torch.empty(n_classes, n_units).normal_(std=2 / n_units**0.5)
 
     def features(self, states: torch.Tensor) -> torch.Tensor:
         return states

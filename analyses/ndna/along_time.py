@@ -27,7 +27,7 @@ def time_arrays(
     options: Options,
     recording: Recording,
     untrained: Recording | None,
-    sites: list[str],
+    chosen_sites: tuple[list[str], list[str]],
     map_sites: MapSites,
 ) -> xr.Dataset:
     """Labelled arrays of the paths along time.
@@ -37,7 +37,8 @@ def time_arrays(
     options : Options
     recording : Recording
     untrained : Recording, optional
-    sites : list of str
+    chosen_sites : pair of list of str
+        Those that are walked at, and those left out.
     map_sites : callable
         As of `Analysis.compute`.
 
@@ -49,10 +50,11 @@ def time_arrays(
     Raises
     ------
     UsageError
-        If there is one unit only, or no series of three moments.
+        If there is no series of three moments.
     WorkbenchError
         If activity is not finite.
     """
+    sites, left_out = chosen_sites
     chosen = series_rows(recording, options.max_rows)
     recordings = [recording] if untrained is None else [recording, untrained]
     for other in recordings[1:]:
@@ -85,7 +87,7 @@ def time_arrays(
         "lens": "none",
         "why_no_lens": "paths along time are of activity, not of probabilities",
         "vocabulary": "",
-        "sites_left_out": [],
+        "sites_left_out": left_out,
         "n_orders": 10**6,
         "n_rows": len(chosen.rows),
         "n_stimuli": len(np.unique(chosen.groups)),

@@ -201,19 +201,19 @@ class NDNA(Analysis):
         from analyses.ndna.along_depth import depth_arrays
         from analyses.ndna.along_time import time_arrays
         from analyses.ndna.measures import measures_of
-        from analyses.ndna.paths import same_width, stream_sites
+        from analyses.ndna.paths import same_width, stream_sites, walkable
 
         self._check_parameters()
         untrained = companions.get("untrained")
-        sites = stream_sites(recording, self.sites)
-        kept, left_out = same_width(recording, sites)
+        sites, single = walkable(recording, stream_sites(recording, self.sites))
+        kept, others = same_width(recording, sites)
         along_depth = self.axis == "depth" or (
             self.axis == "auto" and recording.kind != "brain" and len(kept) >= 3
         )
         if along_depth:
-            data = depth_arrays(self._options(), recording, untrained, kept, left_out)
+            data = depth_arrays(self._options(), recording, untrained, kept, [*single, *others])
         else:
-            data = time_arrays(self._options(), recording, untrained, sites, map_sites)
+            data = time_arrays(self._options(), recording, untrained, (sites, single), map_sites)
         return Findings(data, measures_of(data))
 
     @staticmethod

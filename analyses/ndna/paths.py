@@ -62,6 +62,32 @@ def stream_sites(recording: Recording, patterns: str | Iterable[str] | None) -> 
     return stream if len(stream) > 2 else list(recording.sites)
 
 
+def walkable(recording: Recording, sites: list[str]) -> tuple[list[str], list[str]]:
+    """Sites with two units or more, for a path to turn in, and the others.
+
+    Parameters
+    ----------
+    recording : Recording
+    sites : list of str
+
+    Returns
+    -------
+    kept, left_out : list of str
+
+    Raises
+    ------
+    UsageError
+        If every site has one unit only.
+    """
+    kept = [site for site in sites if np.prod(recording[site].shape[1:]) > 1]
+    if not kept:
+        raise UsageError(
+            f"Found one unit only at each of {len(sites)} sites; expected at least two at one, for "
+            "a path to turn in: choose other sites with sites=."
+        )
+    return kept, [site for site in sites if site not in kept]
+
+
 def same_width(recording: Recording, sites: list[str]) -> tuple[list[str], list[str]]:
     """Sites of the commonest number of units, and the others.
 
@@ -142,18 +168,11 @@ def read_site(source: SiteRows) -> NDArray[np.float64]:
 
     Raises
     ------
-    UsageError
-        If there is one unit only.
     WorkbenchError
         If activity is not finite.
     """
     read = source.read()
     values = read.reshape(len(read), -1).astype(np.float64)
-    if values.shape[1] < 2:
-        raise UsageError(
-            f"Found one unit only at site '{source.site}'; expected at least two, for a path to "
-            "turn in: choose other sites with sites=."
-        )
     broken = int((~np.isfinite(values)).any(axis=1).sum())
     if broken:
         raise WorkbenchError(

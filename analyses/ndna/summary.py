@@ -95,7 +95,7 @@ def _left_out(data: xr.Dataset) -> list[str]:
     if left_out:
         named = ", ".join(left_out[:_MOST_NAMED])
         more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
-        sentences.append(f"Sites of other widths were left out: {named}{more}.")
+        sentences.append(f"Left out, for their number of units: {named}{more}.")
     if attributes["axis"] == "depth" and int(attributes["n_orders"]) * ALPHA < 1:
         sentences.append(
             f"Only {int(attributes['n_orders'])} orders of these sites differ, too few for any to "

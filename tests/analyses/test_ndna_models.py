@@ -275,7 +275,10 @@ def test_bad_input_is_refused(call: Callable, message: str) -> None:
 
 
 def test_models_without_a_lens_are_refused(tmp_path: Path) -> None:
-    for family, message in (("bert-headless", "no head to be missing"), ("t5", "an encoder and a decoder")):
+    for family, message in (
+        ("bert-headless", "no head to be missing"),
+        ("t5", "an encoder and a decoder"),
+    ):
         tiny_models.make_model(tmp_path / family, family)
         with pytest.raises(wb.UsageError, match=message):
             NDNA().curves(f"hf:{tmp_path / family}", tiny_models.TEXTS)
