@@ -17,7 +17,6 @@ from analyses.ndna.namespaces import norms
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
-
     from analyses.ndna.lenses import Lens
     from analyses.ndna.opening import Prompt
 
