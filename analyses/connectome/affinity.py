@@ -18,13 +18,10 @@ from analyses.connectome.derivatives import (
     scaled_derivatives,
     smoothing_frames,
 )
-from analyses.connectome.interval_runs import interval_values, run_window, sign_changes
-from analyses.connectome.pairs import n_pairs
-from workbench.errors import UsageError, nearest
+from analyses.connectome.pair_affinity import check_kind, derivative_affinity
+from workbench.errors import UsageError
 
-KINDS = ("interval", "minabs", "minabs_same", "geom")
 FLOOR = 0.05
-_BLOCK_VALUES = 2**21
 
 
 def affinity(
@@ -141,18 +138,13 @@ def affinity_blocks(
     >>> [(frames.start, values.shape) for frames, values in blocks]
     [(0, (20, 1, 6)), (20, (20, 1, 6)), (40, (10, 1, 6))]
     """
-    _check_options(kind, signed, n_frames)
+    check_kind(kind, signed)
+    if n_frames < 1:
+        raise UsageError(f"Found n_frames={n_frames}; expected at least one frame a block.")
     values = checked_traces(traces)
     width = smoothing_frames(sampling_rate, smoothing)
     scaled = scaled_derivatives(values, width, scale, floor)
-    animals = [_Animal(each, kind, signed) for each in scaled]
-    size = n_pairs(values.shape[2]) * (2 if signed else 1)
-    for start in range(0, values.shape[1], n_frames):
-        frames = slice(start, min(start + n_frames, values.shape[1]))
-        out = np.empty((frames.stop - start, len(animals), size), values.dtype)
-        for number, animal in enumerate(animals):
-            animal.fill(frames, out[:, number])
-        yield frames, out
+    yield from derivative_affinity(scaled, kind, signed, n_frames)
 
 
 def pair_mask(traces: Any, signed: bool = False) -> NDArray[np.bool_]:
@@ -181,63 +173,3 @@ def pair_mask(traces: Any, signed: bool = False) -> NDArray[np.bool_]:
     if signed:
         mask = np.concatenate([mask, mask], axis=1)
     return mask[0] if np.ndim(traces) == 2 else mask
-
-
-def _check_options(kind: str, signed: bool, n_frames: int) -> None:
-    if kind not in KINDS:
-        raise UsageError(f"Found affinity kind '{kind}'; {nearest(str(kind), KINDS)}")
-    if signed and kind == "minabs_same":
-        raise UsageError(
-            "Found kind='minabs_same' with signed=True; expected a kind that keeps opposite signs: "
-            "choose kind='minabs'."
-        )
-    if n_frames < 1:
-        raise UsageError(f"Found n_frames={n_frames}; expected at least one frame a block.")
-
-
-class _Animal:
-    """Affinity of one animal's pairs, some frames and some pairs at a time."""
-
-    def __init__(self, scaled: NDArray, kind: str, signed: bool) -> None:
-        self.scaled, self.kind, self.signed = scaled, kind, signed
-        self.indices = np.triu_indices(scaled.shape[1], 1)
-        self.changes = sign_changes(scaled) if kind == "interval" else None
-
-    def fill(self, frames: slice, out: NDArray) -> None:
-        """Write the affinity of some frames into an array (frames, pairs)."""
-        window, pairs = self._window(frames), len(self.indices[0])
-        step = max(1, _BLOCK_VALUES // (window.stop - window.start))
-        for start in range(0, pairs, step):
-            some = slice(start, min(start + step, pairs))
-            values = self._values(frames, window, some)
-            if not self.signed:
-                out[:, some] = values
-                continue
-            agree = self._agreement(frames, some)
-            out[:, some] = np.where(agree < 0, 0, values)
-            out[:, some.start + pairs : some.stop + pairs] = np.where(agree > 0, 0, values)
-
-    def _window(self, frames: slice) -> slice:
-        if self.changes is None:
-            return frames
-        there = ~np.isnan(self.scaled[0])
-        return run_window(self.changes[:, there], frames) if there.sum() > 1 else frames
-
-    def _values(self, frames: slice, window: slice, some: slice) -> NDArray:
-        first, second = self.indices[0][some], self.indices[1][some]
-        scaled = self.scaled[window]
-        if self.changes is not None:
-            whole = interval_values(scaled, self.changes[window], first, second)
-            return whole[frames.start - window.start : frames.stop - window.start]
-        u, v = np.abs(scaled[:, first]), np.abs(scaled[:, second])
-        if self.kind == "geom":
-            return np.sqrt(u * v)
-        if self.kind == "minabs":
-            return np.minimum(u, v)
-        return np.where(self._agreement(frames, some) < 0, 0, np.minimum(u, v))
-
-    def _agreement(self, frames: slice, some: slice) -> NDArray:
-        """1 where both signs are the same, -1 where they are opposite."""
-        # A product of the derivatives themselves would underflow for tiny ones.
-        signs = np.sign(self.scaled[frames])
-        return signs[:, self.indices[0][some]] * signs[:, self.indices[1][some]]
