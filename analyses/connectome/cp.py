@@ -183,7 +183,7 @@ class NonnegativeCP(BaseEstimator):
                 f"Found cells of shape {places.shape}; expected ({len(factors)}, n): one row of "
                 "indices for every axis."
             )
-        product = 1.0
+        product: Array = 1.0
         for factor, index in zip(factors, places, strict=True):
             product = product * factor[:, indices_like(index, factor)]
         return product.sum(0)

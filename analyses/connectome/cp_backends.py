@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 Array = Any  # numpy.ndarray or torch.Tensor
 
@@ -31,7 +30,7 @@ def is_torch(array: Any) -> bool:
     return torch is not None and isinstance(array, torch.Tensor)
 
 
-def as_like(values: ArrayLike, like: Array) -> Array:
+def as_like(values: Any, like: Array) -> Array:
     """Numbers in the library, dtype and device of another array.
 
     Parameters
@@ -50,8 +49,7 @@ def as_like(values: ArrayLike, like: Array) -> Array:
     dtype('float32')
     """
     if not is_torch(like):
-        values = values.detach().cpu().numpy() if is_torch(values) else values
-        return np.array(values, dtype=like.dtype)
+        return np.array(to_numpy(values), dtype=like.dtype)
     import torch
 
     given = values if is_torch(values) else torch.from_numpy(np.array(values))

@@ -222,7 +222,7 @@ class SparseContraction:
 class _Cells:
     """Cells of a group of axes that hold something: which cell is each entry in."""
 
-    def __init__(self, number: np.ndarray, count: int, indices: np.ndarray | None) -> None:
+    def __init__(self, number: np.ndarray, count: int, indices: Any) -> None:
         self.number, self.count, self.indices = number, count, indices
 
     def forget_entries(self) -> None:

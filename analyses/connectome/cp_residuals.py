@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,20 +17,22 @@ _NO_EVIDENCE = 1e-8
 _CELLS = 2**21
 
 
-def relative_error(problem: Problem, factors: Sequence[Array]) -> float:
+def relative_error(problem: Problem, factors: Sequence[Array], most: float | None = None) -> float:
     """Length of the residual over the observed cells, relative to that of the tensor.
 
     Parameters
     ----------
     problem : Problem
     factors : sequence of ndarray or Tensor (components, size)
+    most : float, optional
+        No cell of the model counts as larger; for dense tensors.
 
     Returns
     -------
     float
     """
     if isinstance(problem.contraction, DenseContraction):
-        squares = sum(total(block * block) for block in _residuals(problem, factors))
+        squares = sum(total(block * block) for block in _residuals(problem, factors, most))
     else:
         squares = problem.squares - _explained(problem, factors)
     return math.sqrt(max(squares, 0.0) / problem.squares)
@@ -66,32 +67,15 @@ def undetermined(problem: Problem, factors: Sequence[Array]) -> list[np.ndarray]
     return found
 
 
-def model_rows(contraction: Any, factors: Sequence[Array], start: int, stop: int) -> Array:
-    """Some rows of the unfolded model.
-
-    Parameters
-    ----------
-    contraction : DenseContraction
-        Whose split is used.
-    factors : sequence of ndarray or Tensor (components, size)
-    start, stop : int
-
-    Returns
-    -------
-    ndarray or Tensor (stop - start, cells of the second group)
-    """
-    left = khatri_rao(factors[: contraction.split])[:, start:stop]
-    return left.T @ khatri_rao(factors[contraction.split :])
-
-
-def _residuals(problem: Problem, factors: Sequence[Array]) -> Iterator[Array]:
+def _residuals(problem: Problem, factors: Sequence[Array], most: float | None) -> Iterator[Array]:
     tensor = problem.contraction
     assert isinstance(tensor, DenseContraction)  # noqa: S101 - for the type checker
     cells = tensor.unfolded
     left, right = khatri_rao(factors[: tensor.split]), khatri_rao(factors[tensor.split :])
     rows = max(1, _CELLS // cells.shape[1])
     for start in range(0, len(cells), rows):
-        block = cells[start : start + rows] - left[:, start : start + rows].T @ right
+        model = left[:, start : start + rows].T @ right
+        block = cells[start : start + rows] - (model if most is None else model.clip(max=most))
         weights = _mask_rows(problem, slice(start, start + rows))
         yield block if weights is None else block * weights
 
