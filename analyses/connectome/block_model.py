@@ -1,10 +1,12 @@
 """Fit block models to a weighted graph and keep the one, and the partition, that tell it shortest.
 
-Three families compete, each with and without degrees told beforehand: blocks seen in the edges
-alone; blocks of which every pair has its own density and weights, with or without node effects on
-the weights (`block_model_general`); and nodes that divide strength between their block and the
-rest (`block_model_mixing`). All are description lengths of the same graph in nats, in which weights
-placed at random cost nothing, so that the shortest one wins and one block is always among them.
+What nodes explain alone is told first: their degrees, and their effects on weights, each if it
+makes the graph shorter without communities. Classes of degree or strength are then not taken for
+communities. Three families compete over what is left: blocks seen in the edges alone; blocks of
+which every pair has its own density and weights (`block_model_general`); and nodes that divide
+strength between their block and the rest (`block_model_mixing`). All are description lengths of the
+same graph in nats, in which weights placed at random cost nothing, so that the shortest one wins,
+and one block is always among them.
 """
 
 from __future__ import annotations
@@ -15,11 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.connectome.block_model_baseline import (
-    Baseline,
-    degree_baseline,
-    uniform_baseline,
-)
+from analyses.connectome.block_model_baseline import degree_baseline, uniform_baseline
 from analyses.connectome.block_model_edges import Edges
 from analyses.connectome.block_model_general import Evidence, GeneralState
 from analyses.connectome.block_model_mixing import MixingState
@@ -68,40 +66,38 @@ class BlockModels:
 
     def __init__(self, edges: Edges) -> None:
         self.edges = edges
-        self.baselines = {"uniform": uniform_baseline(edges), "degrees": degree_baseline(edges)}
-        self.weighted = bool(np.ptp(edges.weights)) if len(edges.weights) else False
+        baselines = uniform_baseline(edges), degree_baseline(edges)
+        self.baseline = min(baselines, key=lambda baseline: baseline.nats)
+        self.weighted = bool(len(edges.weights) and np.ptp(edges.weights))
         self.alone = np.zeros(edges.n_nodes, dtype=np.int64)
-        self.evidence = dict(self._evidence())
-
-    def _evidence(self) -> Iterator[tuple[str, Evidence]]:
-        edges = self.edges
         ones = np.ones_like(edges.scores)
-        for name, baseline in self.baselines.items():
-            yield f"{name}, edges", Evidence(edges, baseline, ones, ones, baseline.nats, False)
-            if self.weighted:
-                scores, squares = edges.scores, edges.squares
-                yield f"{name}, weights", Evidence(edges, baseline, scores, squares, baseline.nats)
-                yield f"{name}, weights less node effects", self._residual(baseline)
+        only_edges = Evidence(edges, self.baseline, ones, ones, self.baseline.nats, False)
+        self.evidence = {"edges": only_edges}
+        if self.weighted:
+            self.evidence["weights"] = self._weights()
 
-    def _residual(self, baseline: Baseline) -> Evidence:
-        state = MixingState(self.edges, baseline, self.alone)
+    def _weights(self) -> Evidence:
+        """Weights, less what nodes explain of them if that is shorter without communities."""
+        edges, baseline = self.edges, self.baseline
+        plain = Evidence(edges, baseline, edges.scores, edges.squares, baseline.nats)
+        state = self.mixing(self.alone)
         state.fit_effects(_FIT_ROUNDS)
         values, squares = state.residuals()
         nats = baseline.nats + state.weight_nats
-        return Evidence(self.edges, baseline, values, squares, nats)
+        less = Evidence(edges, baseline, values, squares, nats)
+        both = [GeneralState(each, self.alone).nats for each in (plain, less)]
+        return less if both[1] < both[0] else plain
 
-    def mixing(self, name: str, blocks: NDArray[np.int64]) -> MixingState:
-        """Mixing model over a baseline, its node effects not yet fitted."""
-        return MixingState(self.edges, self.baselines[name], blocks, self.weighted)
+    def mixing(self, blocks: NDArray[np.int64]) -> MixingState:
+        """Mixing model whose node effects are not yet fitted."""
+        return MixingState(self.edges, self.baseline, blocks, self.weighted)
 
     def nats(self, blocks: NDArray[np.int64]) -> tuple[float, str]:
         """Least description length of a partition, and under which model."""
         found = [(GeneralState(each, blocks).nats, name) for name, each in self.evidence.items()]
-        for name in self.baselines:
-            state = self.mixing(name, blocks)
-            state.fit_effects(_FIT_ROUNDS)
-            found.append((state.nats, f"{name}, mixing"))
-        return min(found)
+        state = self.mixing(blocks)
+        state.fit_effects(_FIT_ROUNDS)
+        return min([*found, (state.nats, "mixing")])
 
 
 def fit_blocks(edges: Edges, seed: int = 0, n_starts: int = 6) -> BlockFit:
@@ -124,7 +120,7 @@ def fit_blocks(edges: Edges, seed: int = 0, n_starts: int = 6) -> BlockFit:
     null_nats, null_model = models.nats(models.alone)
     found = [(null_nats, null_model, models.alone)]
     if edges.n_nodes > 2 and len(edges.left):
-        found += _general_fits(models, generator)
+        found += [_general_fit(models, name, generator) for name in models.evidence]
         found += _mixing_fits(models, [each[2] for each in sorted_fits(found)], n_starts, generator)
     nats, model, blocks = sorted_fits(found)[0]
     return BlockFit(by_size(blocks), nats, null_nats, model)
@@ -162,15 +158,6 @@ def by_size(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
     return rank[inverse]
 
 
-def _general_fits(models: BlockModels, generator: np.random.Generator) -> list[Fit]:
-    """Fit edges alone over both baselines, and weights too over the one that suits the edges."""
-    names = [f"{each}, edges" for each in models.baselines]
-    fits = sorted_fits([_general_fit(models, name, generator) for name in names])
-    suited = fits[0][1].partition(",")[0]
-    names = [name for name in models.evidence if name.startswith(suited) and name not in names]
-    return fits + [_general_fit(models, name, generator) for name in names]
-
-
 def _general_fit(models: BlockModels, name: str, generator: np.random.Generator) -> Fit:
     edges, evidence = models.edges, models.evidence[name]
     most = int(min(max(4, 1.1 * np.sqrt(edges.n_nodes)), _MOST_BLOCKS))
@@ -188,22 +175,16 @@ def _mixing_fits(
     edges = models.edges
     starts = [*starts, *spectral_starts(edges, edges.scores, (2, 4), generator)]
     starts += [generator.integers(2 + number % 4, size=edges.n_nodes) for number in range(n_starts)]
-    name = min(models.baselines, key=lambda each: models.baselines[each].nats)
-    first: list[tuple[float, int, NDArray]] = []
+    annealed: list[tuple[float, int, NDArray[np.int64]]] = []
     for number, start in enumerate(starts):
-        state = models.mixing(name, start)
+        state = models.mixing(start)
         state.fit_effects(2)
-        first.append(
-            (
-                anneal(state, edges, generator, COOLING if number else ()),
-                number,
-                state.blocks.copy(),
-            )
-        )
-    for _, _, blocks in sorted(first)[:2]:
-        for each in models.baselines:
-            state = models.mixing(each, blocks)
-            state.fit_effects(3)
-            settle(state, edges, generator)
-            state.fit_effects(_FIT_ROUNDS)
-            yield state.nats, f"{each}, mixing", state.blocks.copy()
+        # What is best so far needs no heat.
+        nats = anneal(state, edges, generator, COOLING if number else ())
+        annealed.append((nats, number, state.blocks.copy()))
+    for _, _, blocks in sorted(annealed)[:2]:
+        state = models.mixing(blocks)
+        state.fit_effects(3)
+        settle(state, edges, generator)
+        state.fit_effects(_FIT_ROUNDS)
+        yield state.nats, "mixing", state.blocks.copy()

@@ -44,7 +44,7 @@ def _cheapest(models: BlockModels, name: str, blocks: NDArray[np.int64]) -> tupl
         return divmod(int(changes.argmin()), len(changes))
     costs = {}
     for one, two in itertools.combinations(range(int(blocks.max()) + 1), 2):
-        state = models.mixing(name.partition(",")[0], np.where(blocks == two, one, blocks))
+        state = models.mixing(np.where(blocks == two, one, blocks))
         state.fit_effects(_MERGE_ROUNDS)
         costs[one, two] = state.nats
     return min(costs, key=lambda pair: costs[pair])

@@ -190,7 +190,7 @@ def _merging(
     while True:
         nats = settle(state, evidence.edges, generator, 2, grow=False)
         yield nats, state.blocks.copy()
-        n_blocks = np.count_nonzero(state.counts)
+        n_blocks = int(np.count_nonzero(state.counts))
         if n_blocks < 2:
             return
         state.restart(_merge_best(state, max(1, n_blocks // 4)))

@@ -29,6 +29,7 @@ class Options:
     seed: int
     n_starts: int
     resolution: float
+    hierarchy: bool
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def communities(
         raise UsageError(f"Found n_starts={n_starts}; expected at least 0 random starts.")
     nodes, edges = read_graph(graph, weight)
     ordered, places = in_own_order(edges)
-    levels, chosen = METHODS[method](ordered, Options(seed, n_starts, resolution))
+    levels, chosen = METHODS[method](ordered, Options(seed, n_starts, resolution, hierarchy))
     levels = [by_size(blocks[places]) for blocks in levels]
     named = [_named(nodes, blocks) for blocks in levels]
     if not hierarchy:
@@ -196,7 +197,8 @@ def _named(nodes: list[Any], blocks: NDArray[np.int64]) -> Partition:
 
 
 def _sbm(edges: Edges, options: Options) -> Levels:
-    return coarser_levels(edges, fit_blocks(edges, options.seed, options.n_starts)), 0
+    fit = fit_blocks(edges, options.seed, options.n_starts)
+    return coarser_levels(edges, fit) if options.hierarchy else [fit.blocks], 0
 
 
 def _leiden(edges: Edges, options: Options) -> Levels:
