@@ -17,22 +17,20 @@ _NO_EVIDENCE = 1e-8
 _CELLS = 2**21
 
 
-def relative_error(problem: Problem, factors: Sequence[Array], most: float | None = None) -> float:
+def relative_error(problem: Problem, factors: Sequence[Array]) -> float:
     """Length of the residual over the observed cells, relative to that of the tensor.
 
     Parameters
     ----------
     problem : Problem
     factors : sequence of ndarray or Tensor (components, size)
-    most : float, optional
-        No cell of the model counts as larger; for dense tensors.
 
     Returns
     -------
     float
     """
     if isinstance(problem.contraction, DenseContraction):
-        squares = sum(total(block * block) for block in _residuals(problem, factors, most))
+        squares = sum(total(block * block) for block in _residuals(problem, factors))
     else:
         squares = problem.squares - _explained(problem, factors)
     return math.sqrt(max(squares, 0.0) / problem.squares)
@@ -67,15 +65,14 @@ def undetermined(problem: Problem, factors: Sequence[Array]) -> list[np.ndarray]
     return found
 
 
-def _residuals(problem: Problem, factors: Sequence[Array], most: float | None) -> Iterator[Array]:
+def _residuals(problem: Problem, factors: Sequence[Array]) -> Iterator[Array]:
     tensor = problem.contraction
     assert isinstance(tensor, DenseContraction)  # noqa: S101 - for the type checker
     cells = tensor.unfolded
     left, right = khatri_rao(factors[: tensor.split]), khatri_rao(factors[tensor.split :])
     rows = max(1, _CELLS // cells.shape[1])
     for start in range(0, len(cells), rows):
-        model = left[:, start : start + rows].T @ right
-        block = cells[start : start + rows] - (model if most is None else model.clip(max=most))
+        block = cells[start : start + rows] - left[:, start : start + rows].T @ right
         weights = _mask_rows(problem, slice(start, start + rows))
         yield block if weights is None else block * weights
 

@@ -49,6 +49,8 @@ class Settings:
         Over the components in each update.
     accelerate : bool
         Whether factors are extrapolated between sweeps.
+    enough : float
+        Relative error at which to stop.
     """
 
     solver: str = "hals"
@@ -56,6 +58,7 @@ class Settings:
     tolerance: float = 1e-6
     passes: int = 5
     accelerate: bool = True
+    enough: float = 0.0
 
 
 def random_start(shape: tuple[int, ...], rank: int, seed: int, restart: int) -> list[np.ndarray]:
@@ -103,7 +106,7 @@ def descend(problem: Problem, start: list[np.ndarray], settings: Settings) -> De
     state, previous = factors, factors
     errors: list[float] = []
     best = math.inf
-    floor = machine_epsilon(problem.like) * problem.squares / 2
+    floor = max(settings.enough**2, machine_epsilon(problem.like) / 2) * problem.squares
     for _ in range(settings.max_iterations):
         updated, ahead, squares = sweep(state, previous, pace.step)
         if squares <= best:

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from analyses.connectome.cp_backends import as_like, to_numpy, total
 from analyses.connectome.cp_input import Problem, check_rank, problem
 from analyses.connectome.cp_masks import compact_mask
-from analyses.connectome.cp_residuals import relative_error
 from analyses.connectome.cp_restarts import Factorisation, factorise
 from analyses.connectome.cp_solver import Settings
-from analyses.connectome.rank_folds import folds
+from analyses.connectome.rank_folds import folds, held_out_error
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +41,9 @@ class RankChoice:
     ranks : ndarray (ranks,) of int
         Those tried, rising.
     held_out : ndarray (ranks, folds)
-        Length of the residual over held-out cells, relative to that of those cells.
+        Length of the residual over held-out cells, relative to that of those cells; a time course
+        that is predicted worse than by zeros counts as if by zeros, for it may hang on one loading
+        for which there was hardly any evidence.
     error : ndarray (ranks,)
         Of the fit to all cells.
     similarity : ndarray (ranks,)
@@ -65,8 +66,8 @@ class RankChoice:
 
     @property
     def held_out_mean(self) -> NDArray[np.float64]:
-        """Median over folds for every rank: one fold in a poor optimum would rule a mean."""
-        return np.median(self.held_out, axis=1)
+        """Mean over folds for every rank."""
+        return np.asarray(self.held_out.mean(axis=1))
 
     @property
     def held_out_spread(self) -> NDArray[np.float64]:
@@ -104,10 +105,10 @@ def choose_rank(
 ) -> RankChoice:
     """Choose the number of components of a non-negative CP decomposition.
 
-    Each rank is fitted without some of the cells, which it then predicts (no cell as larger than
-    the largest that was observed). The smallest rank is chosen whose held-out error lies within one
-    standard error of the best, fold by fold (median of the differences, standard error from their
-    median absolute deviation), and whose restarts match; if none match so well, the best-matching.
+    Each rank is fitted without some of the cells, which it then predicts. The smallest rank is
+    chosen whose held-out error lies within one standard error of the best (of the differences, fold
+    by fold; Breiman et al. 1984, section 3.4.3) and whose restarts match; if none of them match so
+    well, the best-matching.
 
     Parameters
     ----------
@@ -150,7 +151,9 @@ def choose_rank(
     """
     given = problem(tensor, mask)
     tried = _checked_ranks(ranks, given, n_folds, n_restarts)
-    settings = Settings(max_iterations=max_iterations, tolerance=tolerance, passes=8)
+    settings = Settings(
+        max_iterations=max_iterations, tolerance=tolerance, passes=8, enough=_EQUAL / 4
+    )
     observed = None if given.mask is None else compact_mask(to_numpy(given.mask) > 0, given.shape)
     parts = list(folds(given.shape, observed, n_folds, hold_out, seed))
     held_out = np.array([_held_out_errors(given, parts, r, settings, seed) for r in tried])
@@ -195,14 +198,12 @@ def _held_out_errors(
     seed: int,
 ) -> list[float]:
     found = []
-    most = float(given.contraction.unfolded.max()) if given.dense is not None else None
     for number, (fitted, held_out) in enumerate(parts):
-        training, test = _restricted(given, fitted), _restricted(given, held_out)
+        training = _restricted(given, fitted)
         fit = factorise(training, rank, settings, _STARTS_PER_FOLD, seed + 1000 * (number + 1))
         factors = [as_like(each.T, given.like) for each in fit.factors]
-        weights = as_like(fit.weights, given.like)
-        factors[0] = factors[0] * weights[:, None]
-        found.append(relative_error(test, factors, most))
+        factors[0] = factors[0] * as_like(fit.weights, given.like)[:, None]
+        found.append(held_out_error(given.dense, as_like(held_out, given.like), factors))
     return found
 
 
@@ -228,13 +229,10 @@ def _match(fit: Factorisation) -> float:
 
 
 def _chosen(held_out: NDArray, similarity: NDArray, least_similarity: float) -> int:
-    best = int(np.median(held_out, axis=1).argmin())
+    best = int(held_out.mean(axis=1).argmin())
     differences = held_out - held_out[best]
-    excess = np.median(differences, axis=1)
-    deviation = np.median(np.abs(differences - excess[:, None]), axis=1)
-    # Of a median, from the median absolute deviation of normal draws.
-    error = 1.2533 * 1.4826 * deviation / np.sqrt(held_out.shape[1])
-    near = np.flatnonzero(excess <= np.maximum(error, _EQUAL))
+    error = differences.std(axis=1, ddof=1) / np.sqrt(held_out.shape[1])
+    near = np.flatnonzero(differences.mean(axis=1) <= np.maximum(error, _EQUAL))
     alike = near[similarity[near] >= least_similarity]
     return int(alike[0]) if len(alike) else int(near[similarity[near].argmax()])
 
