@@ -13,7 +13,7 @@ _HOMES = {
     "Connectome": "analyses.connectome.analysis",
     "DynamicConnectome": "analyses.connectome.dynamic",
     "NonnegativeCP": "analyses.connectome.cp",
-    "choose_rank": "analyses.connectome.cp_rank",
+    "choose_rank": "analyses.connectome.ranks",
     "predict_wiring": "analyses.connectome.wiring",
 }
 __all__ = [*_HOMES, "affinity", "affinity_blocks", "communities", "pair_mask"]  # noqa: PLE0604

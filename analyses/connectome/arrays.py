@@ -70,8 +70,14 @@ def assemble(
             "stimulus": np.array(stimuli, dtype=str),
             "label": ("step", label.astype(str)),
         },
-        attrs=attributes | {"notes": [f"{s}: {n}" for s, f in zip(sites, found, strict=True)
-                                      for n in [*f.notes, *_missing(f)]]},
+        attrs=attributes
+        | {
+            "notes": [
+                f"{s}: {n}"
+                for s, f in zip(sites, found, strict=True)
+                for n in [*f.notes, *_missing(f)]
+            ]
+        },
     )
     return _with_p_values(data)
 
@@ -107,7 +113,10 @@ def _site(found: SiteFindings, table: pd.DataFrame) -> dict[str, tuple[tuple[str
         "level_chosen": (("motif",), np.array([each.level for each in found.groups])),
         "atlas": (("motif", "stimulus"), no_atlas if atlas is None else atlas.mean),
         "contrast": (("motif", "stimulus"), no_atlas if atlas is None else atlas.contrast),
-        "selectivity": (("motif",), np.full(n_motifs, np.nan) if atlas is None else atlas.selectivity),
+        "selectivity": (
+            ("motif",),
+            np.full(n_motifs, np.nan) if atlas is None else atlas.selectivity,
+        ),
         "selectivity_null": (
             ("shift", "motif"),
             np.zeros((0, n_motifs)) if atlas is None else atlas.null,

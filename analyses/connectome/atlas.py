@@ -69,7 +69,7 @@ def make_atlas(
     stimuli = [str(name) for name in np.unique(labels) if name]
     coded = np.array([labels == name for name in stimuli]).reshape(len(stimuli), *labels.shape)
     counts = coded.sum(axis=(1, 2))
-    if not len(stimuli) or counts.max() == labels.size:
+    if not stimuli or counts.max() == labels.size:
         return None
     values = np.moveaxis(expression, 1, 0).astype(np.float64)
     spread = values.std(axis=(0, 1))

@@ -121,17 +121,26 @@ def hierarchy_figure(data: xr.Dataset, site: str, motif: int) -> go.Figure:
     loadings = square(pair_loadings(at) * float(at["peak"]))[np.ix_(order, order)]
     np.fill_diagonal(loadings, np.nan)
     ordered = [names[place] for place in order]
-    figure = make_subplots(rows=2, cols=1, row_heights=[0.78, 0.22], vertical_spacing=0.04,
-                           shared_xaxes=True)
+    figure = make_subplots(
+        rows=2, cols=1, row_heights=[0.78, 0.22], vertical_spacing=0.04, shared_xaxes=True
+    )
     figure.add_heatmap(
-        z=loadings, x=ordered, y=ordered, colorscale=SEQUENTIAL, zmin=0, row=1, col=1,
+        z=loadings,
+        x=ordered,
+        y=ordered,
+        colorscale=SEQUENTIAL,
+        zmin=0,
+        row=1,
+        col=1,
         colorbar={"title": "affinity<br>at peak", "len": 0.7, "y": 0.65},
     )
     figure.add_heatmap(
         z=levels[:, order] % len(_scale()),
         x=ordered,
-        y=[f"level {number + 1}" + (" (chosen)" if number == int(at["level_chosen"]) else "")
-           for number in range(len(levels))],
+        y=[
+            f"level {number + 1}" + (" (chosen)" if number == int(at["level_chosen"]) else "")
+            for number in range(len(levels))
+        ],
         text=levels[:, order],
         hovertemplate="%{x}: group %{text}<extra>%{y}</extra>",
         colorscale=_scale_steps(),
@@ -225,6 +234,4 @@ def _scale() -> tuple[str, ...]:
 def _scale_steps() -> list[tuple[float, str]]:
     colours = _scale()
     size = len(colours)
-    return [
-        (edge, each) for n, each in enumerate(colours) for edge in (n / size, (n + 1) / size)
-    ]
+    return [(edge, each) for n, each in enumerate(colours) for edge in (n / size, (n + 1) / size)]

@@ -265,7 +265,9 @@ def held_out_cells(tensor: NDArray, mask: NDArray[np.bool_], seed: int) -> NDArr
     held = np.zeros_like(blocks)
     for place in np.ndindex(blocks.shape[:2]):
         observed = np.flatnonzero(blocks[place])
-        held[place][generator.permutation(observed)[: max(1, int(_HELD_OUT * len(observed)))]] = True
+        held[place][generator.permutation(observed)[: max(1, int(_HELD_OUT * len(observed)))]] = (
+            True
+        )
     return held if n_blocks == 1 else held[np.arange(n_frames) * n_blocks // n_frames]
 
 
@@ -361,7 +363,9 @@ def motif_expression(tensor: NDArray, pairs: NDArray) -> NDArray:
     """
     seen = np.isfinite(tensor[0]).astype(tensor.dtype) @ pairs
     along = np.nan_to_num(tensor) @ pairs
-    return np.divide(along, seen, out=np.zeros_like(along), where=np.broadcast_to(seen, along.shape) > 0)
+    return np.divide(
+        along, seen, out=np.zeros_like(along), where=np.broadcast_to(seen, along.shape) > 0
+    )
 
 
 def excess_intervals(cells: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
@@ -378,7 +382,9 @@ def excess_intervals(cells: NDArray[np.float64], seed: int) -> NDArray[np.float6
     """
     parts = cells.sum(axis=0)
     if len(parts) < _LEAST_ANIMALS:
-        edges = np.arange(min(_TIME_BLOCKS, len(cells))) * len(cells) // min(_TIME_BLOCKS, len(cells))
+        edges = (
+            np.arange(min(_TIME_BLOCKS, len(cells))) * len(cells) // min(_TIME_BLOCKS, len(cells))
+        )
         parts = np.add.reduceat(cells.sum(axis=1), edges, axis=0)
     generator = np.random.default_rng([seed, 4])
     draws = bootstrap_weights(np.arange(len(parts)), _N_BOOTSTRAP, generator) @ parts
@@ -443,9 +449,27 @@ def _held_out_error(
 def _rank(
     tensor: NDArray, mask: NDArray[np.bool_], search: Search
 ) -> tuple[int, dict[str, list[float]]]:
+    """Number of motifs, and the curve it was read from."""
     if search.rank is not None:
         return int(search.rank), {}
-    from analyses.connectome.cp_rank import choose_rank
+    if tensor.shape[1] == 1:
+        return _rank_of_one_animal(tensor, mask, search)
+    from analyses.connectome.ranks import choose_rank
 
     choice = choose_rank(tensor, search.ranks, mask=mask, seed=search.seed)
-    raise NotImplementedError(choice)
+    return choice.rank, {
+        "rank": choice.ranks.tolist(),
+        "held_out_error": choice.held_out_mean.tolist(),
+        "agreement": choice.similarity.tolist(),
+    }
+
+
+def _rank_of_one_animal(
+    tensor: NDArray, mask: NDArray[np.bool_], search: Search
+) -> tuple[int, dict[str, list[float]]]:
+    """Number of motifs of least error in held-out blocks of time: fibres have no other animal."""
+    held = held_out_cells(tensor, mask, search.seed)
+    errors = [_held_out_error(tensor, mask, held, rank, search) for rank in search.ranks]
+    unknown = [float("nan")] * len(errors)
+    curve = {"rank": list(search.ranks), "held_out_error": errors, "agreement": unknown}
+    return int(search.ranks[int(np.argmin(errors))]), curve

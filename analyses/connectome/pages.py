@@ -59,7 +59,7 @@ def page(data: xr.Dataset, group: str, item: str) -> dict[str, go.Figure]:
         raise UsageError(f"Found no site '{group}' in the result; {nearest(group, known)}")
     if item not in known[group]:
         raise UsageError(f"Found no '{item}' at '{group}'; {nearest(item, known[group])}")
-    motif = int(item.split()[-1])
+    motif = int(item.rsplit(maxsplit=1)[-1])
     series = str(data.attrs["series_name"])
     return {
         f"In every {series}": course_figure(data, group, motif),

@@ -105,8 +105,10 @@ def read_series(recording: Recording, columns: Columns) -> Series:
     n_steps = _n_steps([len(part) for _, part in groups], columns)
     kept = [(name, part) for name, part in groups if len(part) >= n_steps]
     if len(kept) < len(groups):
-        notes.append(f"{len(groups) - len(kept)} of {len(groups)} series are shorter than "
-                     f"{n_steps} steps and left out")
+        notes.append(
+            f"{len(groups) - len(kept)} of {len(groups)} series are shorter than "
+            f"{n_steps} steps and left out"
+        )
     cut = sum(len(part) > n_steps for _, part in kept)
     if columns.epoch_steps is not None:
         kept = _pieces(kept, n_steps)
@@ -177,8 +179,13 @@ def _column(rows: pd.DataFrame, given: str | None, usual: tuple[str, ...], how: 
 
 def _labels(rows: pd.DataFrame, column: str) -> NDArray:
     values = rows[_column(rows, column, (), "stimuli=")]
-    return np.array(["" if missing else str(value) for value, missing in
-                     zip(values.tolist(), values.isna().tolist(), strict=True)], dtype=object)
+    return np.array(
+        [
+            "" if missing else str(value)
+            for value, missing in zip(values.tolist(), values.isna().tolist(), strict=True)
+        ],
+        dtype=object,
+    )
 
 
 def _outside(animals: pd.Series) -> NDArray[np.bool_]:
@@ -218,9 +225,7 @@ def _n_steps(lengths: list[int], columns: Columns) -> int:
     return int(given)
 
 
-def _pieces(
-    kept: list[tuple[str, pd.DataFrame]], n_steps: int
-) -> list[tuple[str, pd.DataFrame]]:
+def _pieces(kept: list[tuple[str, pd.DataFrame]], n_steps: int) -> list[tuple[str, pd.DataFrame]]:
     pieces = []
     for name, part in kept:
         for number in range(len(part) // n_steps):

@@ -131,9 +131,7 @@ def evenly(
     return interpolated(traces, times, grid), grid
 
 
-def interpolated(
-    values: NDArray, times: NDArray[np.float64], grid: NDArray[np.float64]
-) -> NDArray:
+def interpolated(values: NDArray, times: NDArray[np.float64], grid: NDArray[np.float64]) -> NDArray:
     """Values (time, neurons) at other times, linearly between neighbours; NaN columns stay NaN."""
     right = np.clip(np.searchsorted(times, grid), 1, len(times) - 1)
     share = (grid - times[right - 1]) / (times[right] - times[right - 1])

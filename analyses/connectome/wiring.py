@@ -229,9 +229,7 @@ def _curve(
         return np.insert(misses / misses[-1], 0, 0), np.insert(hits / hits[-1], 0, 0)
 
 
-def _pair_weights(
-    pairs: int, n_draws: int, generator: np.random.Generator
-) -> NDArray[np.float64]:
+def _pair_weights(pairs: int, n_draws: int, generator: np.random.Generator) -> NDArray[np.float64]:
     n = n_neurons_of(pairs)
     counts = generator.multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
     first, second = np.triu_indices(n, 1)
