@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.connectome.cp_backends import as_like, to_numpy, total
+from analyses.connectome.cp_contraction import DenseContraction
 from analyses.connectome.cp_input import Problem, check_rank, problem
 from analyses.connectome.cp_masks import compact_mask
 from analyses.connectome.cp_restarts import Factorisation, factorise
@@ -199,22 +200,24 @@ def _held_out_errors(
 ) -> list[float]:
     found = []
     for number, (fitted, held_out) in enumerate(parts):
-        training = _restricted(given, fitted)
+        training, test = _restricted(given, fitted), _restricted(given, held_out)
         fit = factorise(training, rank, settings, _STARTS_PER_FOLD, seed + 1000 * (number + 1))
         factors = [as_like(each.T, given.like) for each in fit.factors]
         factors[0] = factors[0] * as_like(fit.weights, given.like)[:, None]
-        found.append(held_out_error(given.dense, as_like(held_out, given.like), factors))
+        found.append(held_out_error(test.dense, test.mask, factors))
     return found
 
 
 def _restricted(given: Problem, cells: NDArray[np.bool_]) -> Problem:
     """The same tensor, of which only some cells were observed."""
     weights = as_like(cells, given.like)
+    if given.mask is not None:
+        weights = weights * given.mask
     shown = given.dense * weights
     unseen = [np.zeros(size, dtype=bool) for size in given.shape]
     return dataclasses.replace(
         given,
-        contraction=type(given.contraction)(shown),
+        contraction=DenseContraction(shown),
         dense=shown,
         mask=weights,
         squares=total(shown * shown),
@@ -245,5 +248,8 @@ def _turned(given: Problem, seed: int) -> Problem:
     offsets = generator.integers(n_frames, size=(1, *cells.shape[1:]))
     order = (np.arange(n_frames).reshape(-1, *(1,) * (cells.ndim - 1)) + offsets) % n_frames
     turned = as_like(np.take_along_axis(cells, order, axis=0), given.like)
-    contraction = type(given.contraction)(turned)
-    return dataclasses.replace(given, contraction=contraction, dense=turned)
+    mask = given.mask
+    if mask is not None and len(mask) > 1:
+        seen = np.broadcast_to(to_numpy(mask), cells.shape)
+        mask = as_like(np.take_along_axis(seen, order, axis=0), given.like)
+    return dataclasses.replace(given, contraction=DenseContraction(turned), dense=turned, mask=mask)
