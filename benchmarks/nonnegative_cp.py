@@ -183,7 +183,7 @@ def dense(shape: tuple[int, int, int], dtype: str, n_starts: int, sweeps: int) -
         print(f"| {name} | not installed | | | |")
 
 
-def sparse(n_cells: int, shape: tuple[int, ...]) -> None:
+def sparse(n_cells: int, shape: tuple[int, ...], sweeps: int) -> None:
     """Print seconds and peak memory of a sparse tensor that cannot exist as a dense one."""
     import resource
 
@@ -202,7 +202,7 @@ def sparse(n_cells: int, shape: tuple[int, ...]) -> None:
     values = generator.random(n_cells, dtype=np.float32)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     clock = Clock()
-    model = NonnegativeCP(RANK, n_restarts=1, max_iterations=50)
+    model = NonnegativeCP(RANK, n_restarts=1, max_iterations=sweeps)
     model.fit((coordinates, values, shape))
     seconds = clock()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -230,7 +230,7 @@ def main() -> None:
     print(machine())
     with threadpool_limits(1):
         if options.which == "sparse":
-            sparse(options.cells, (12, 29_000, 29_000))
+            sparse(options.cells, (12, 29_000, 29_000), options.sweeps)
         else:
             shapes = [tuple(options.shape)] if options.shape else [(240, 21, 60), (960, 21, 60)]
             for shape in shapes:
