@@ -26,8 +26,8 @@ METHOD = (
     "signs stay the same, the overlap of their derivatives (sum of the smaller over sum of the "
     "larger) times the geometric mean of their sizes; three simpler kinds can be chosen. Affinity "
     "makes a tensor of time, animals (texts, trials) and pairs; non-negative factorisation gives "
-    "motifs, each a network with a time course and a profile over animals. A missing neuron's pairs "
-    "are masked, not filled in. The excess of a motif is the share of the tensor's norm along it, "
+    "motifs, each a network with a time course and a profile over animals. A missing neuron's "
+    "pairs are masked, not filled in. The excess of a motif is the share of the tensor's norm along it, "
     "beyond what traces have there that were turned round in time, each by a random number of "
     "frames. The null repeats everything on such traces and takes the largest excess of any motif, "
     "so p-values are corrected over motifs; over sites they are corrected by Benjamini and "
@@ -186,7 +186,10 @@ class Connectome(Analysis):
         return page(data, group, item)
 
     @staticmethod
-    def summarize(data: xr.Dataset, measures: tuple[Measure, ...]) -> str:
+    def summarize(
+        data: xr.Dataset,
+        measures: tuple[Measure, ...],  # noqa: ARG004 - part of the contract
+    ) -> str:
         """A few sentences on a result; see `summary.summarize`."""
         from analyses.connectome.summary import summarize
 
@@ -281,9 +284,9 @@ def unit_names(units: Any) -> tuple[str, ...]:
     for column in ("name", "id"):
         if column in units:
             names = ["" if value is None else str(value) for value in units[column].tolist()]
-            if all(name.strip() and name != "nan" for name in names):
-                if len(set(names)) == len(names):
-                    return tuple(names)
+            given = all(name.strip() and name != "nan" for name in names)
+            if given and len(set(names)) == len(names):
+                return tuple(names)
     return tuple(str(number) for number in range(len(units)))
 
 

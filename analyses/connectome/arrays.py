@@ -88,7 +88,7 @@ def _site(found: SiteFindings, table: pd.DataFrame) -> dict[str, tuple[tuple[str
     split = [pair_weights(each, n_units) for each in factors.pairs.T]
     sign = [np.full(len(w), np.nan) if s is None else s for w, s in split]
     atlas = found.atlas
-    no_atlas = np.zeros((n_motifs, 0))
+    no_atlas, unknown = np.zeros((n_motifs, 0)), np.full(n_motifs, np.nan)
     return {
         "time_course": (("motif", "step"), factors.time.T),
         "animal_loading": (("motif", "animal"), factors.animals.T),
@@ -115,7 +115,7 @@ def _site(found: SiteFindings, table: pd.DataFrame) -> dict[str, tuple[tuple[str
         "contrast": (("motif", "stimulus"), no_atlas if atlas is None else atlas.contrast),
         "selectivity": (
             ("motif",),
-            np.full(n_motifs, np.nan) if atlas is None else atlas.selectivity,
+            unknown if atlas is None else atlas.selectivity,
         ),
         "selectivity_null": (
             ("shift", "motif"),

@@ -133,7 +133,7 @@ def make_cohort(
     clocks = [clock for _, clock in pairs]
     if _one_axis(clocks, rate) and (shown is None or all(each == shown[0] for each in shown)):
         together = np.stack(scaled)
-        axis, breaks = clocks[0], ()
+        axis, breaks = clocks[0], tuple[int, ...]()
         labels = np.stack([labels_at(each, axis) for each in shown or [[]] * len(scaled)])
     elif shown is None:
         raise UsageError(

@@ -177,7 +177,7 @@ class DynamicConnectome:
 
         Parameters
         ----------
-        traces : array (time, neurons) or (animals, time, neurons), or list or dict of (time, neurons)
+        traces : array (animals, time, neurons) or (time, neurons), or list or dict of the latter
             NaN in all frames of a neuron that is missing in an animal.
         names : sequence of str, or list or dict of them by animal, optional
             Names of neurons, by which animals are joined; unsorted is fine, doubles are refused.

@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.connectome.cohort import Cohort
+from analyses.connectome.factors import (
+    Factors,
+    factorise,
+    held_out_cells,
+    loading_support,
+    reconstruction_error,
+)
 from analyses.connectome.pair_affinity import check_kind, derivative_affinity
 from workbench.errors import UsageError
 from workbench.statistics.bootstrap import bootstrap_weights, percentile_interval
 from workbench.statistics.permutation import permutation_p
 
 RANKS = (2, 3, 4, 5, 6, 8)
-_HELD_OUT = 0.2
-_TIME_BLOCKS = 20
 _LEAST_ANIMALS = 3
 _N_BOOTSTRAP = 500
-# The last digits of the error say nothing about motifs, and nulls take many factorisations.
-_TOLERANCE = 1e-5
 _LEAST_SUPPORT = 0.05
 
 
@@ -50,30 +53,6 @@ class Search:
     n_restarts: int = 2
     n_null: int = 19
     seed: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Factors:
-    """A non-negative factorisation: unit columns and weights.
-
-    Attributes
-    ----------
-    time : ndarray (time, motifs)
-    animals : ndarray (animals, motifs)
-    pairs : ndarray (pairs, motifs)
-        Twice as many pairs with signed affinity.
-    weights : ndarray (motifs,)
-    """
-
-    time: NDArray
-    animals: NDArray
-    pairs: NDArray
-    weights: NDArray
-
-    def take(self, order: NDArray[np.intp]) -> Factors:
-        """Some of the motifs."""
-        columns = (each[:, order] for each in (self.time, self.animals, self.pairs))
-        return Factors(*columns, self.weights[order])
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,31 +164,6 @@ def cohort_affinity(cohort: Cohort, search: Search) -> NDArray:
     return _affinity(cohort.scaled, cohort.breaks, search)
 
 
-def factorise(
-    tensor: NDArray, mask: NDArray[np.bool_], rank: int, n_restarts: int, seed: int
-) -> tuple[Factors, float]:
-    """Non-negative factorisation of the observed cells.
-
-    Parameters
-    ----------
-    tensor : ndarray (time, animals, pairs)
-    mask : ndarray (time or 1, animals, pairs) of bool
-    rank, n_restarts, seed : int
-
-    Returns
-    -------
-    factors : Factors
-    error : float
-        Relative.
-    """
-    from analyses.connectome.cp import NonnegativeCP
-
-    model = NonnegativeCP(rank, n_restarts=n_restarts, seed=seed, tolerance=_TOLERANCE)
-    model.fit(tensor, mask=mask)
-    time, animals, pairs = (np.asarray(each) for each in model.factors_)
-    return Factors(time, animals, pairs, np.asarray(model.weights_)), float(model.error_)
-
-
 def peaks(factors: Factors) -> NDArray:
     """Affinity (motifs,) of a pair with loading 1 where each motif is strongest."""
     return factors.weights * factors.time.max(axis=0) * factors.animals.max(axis=0)
@@ -240,89 +194,6 @@ def shifted(scaled: NDArray, generator: np.random.Generator) -> NDArray:
     by = generator.integers(least, max(least, n_frames - least) + 1, size=(n_animals, 1, n_neurons))
     frames = (np.arange(n_frames)[:, None] + by) % n_frames
     return np.take_along_axis(scaled, frames, axis=1)
-
-
-def held_out_cells(tensor: NDArray, mask: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
-    """A fifth of the observed cells, in whole fibres through time.
-
-    Neighbouring frames share the smoothing, so scattered cells would tell what is held out. With
-    one animal, a pair's fibre is all there is of it, and blocks of time are held out instead.
-
-    Parameters
-    ----------
-    tensor : ndarray (time, animals, pairs)
-    mask : ndarray (1, animals, pairs) of bool
-    seed : int
-
-    Returns
-    -------
-    ndarray (time or 1, animals, pairs) of bool
-    """
-    generator = np.random.default_rng([seed, 3])
-    n_frames, n_animals, _ = tensor.shape
-    n_blocks = min(n_frames, _TIME_BLOCKS) if n_animals == 1 else 1
-    blocks = np.repeat(mask, n_blocks, axis=0)
-    held = np.zeros_like(blocks)
-    for place in np.ndindex(blocks.shape[:2]):
-        observed = np.flatnonzero(blocks[place])
-        held[place][generator.permutation(observed)[: max(1, int(_HELD_OUT * len(observed)))]] = (
-            True
-        )
-    return held if n_blocks == 1 else held[np.arange(n_frames) * n_blocks // n_frames]
-
-
-def loading_support(factors: Factors, shown: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of a motif's squared course and profile in which each pair was shown.
-
-    A pair that was shown only where a motif is almost absent may have any loading on it.
-
-    Parameters
-    ----------
-    factors : Factors
-    shown : ndarray (time or 1, animals, pairs) of bool
-
-    Returns
-    -------
-    ndarray (pairs, motifs)
-
-    Examples
-    --------
-    >>> one = np.ones((2, 1)) / np.sqrt(2)
-    >>> factors = Factors(one, one, np.ones((1, 1)), np.ones(1))
-    >>> loading_support(factors, np.array([[[True], [False]]])).round(3).tolist()
-    [[0.5]]
-    """
-    time = np.square(factors.time.astype(np.float64))
-    time = time if len(shown) > 1 else time.sum(axis=0, keepdims=True)
-    animals = np.square(factors.animals.astype(np.float64))
-    by_animal = np.einsum("twp,wr->tpr", shown.astype(np.float64), animals, optimize=True)
-    return np.einsum("tpr,tr->pr", by_animal, time)
-
-
-def reconstruction_error(tensor: NDArray, factors: Factors, cells: NDArray[np.bool_]) -> float:
-    """Relative error of a factorisation over some cells, one frame in memory at a time.
-
-    Predictions above 1, the largest affinity, count as 1.
-
-    Parameters
-    ----------
-    tensor : ndarray (time, animals, pairs)
-    factors : Factors
-    cells : ndarray (time or 1, animals, pairs) of bool
-
-    Returns
-    -------
-    float
-    """
-    wrong = total = 0.0
-    for frame, values in enumerate(tensor):
-        here = cells[frame if len(cells) > 1 else 0]
-        scaled = factors.animals * (factors.weights * factors.time[frame])
-        predicted = np.minimum(scaled @ factors.pairs.T, 1)
-        difference = (values - predicted)[here].astype(np.float64)
-        wrong += float(difference @ difference)
-        total += float(np.square(values[here].astype(np.float64)).sum())
-    return float(np.sqrt(wrong / total)) if total > 0 else 0.0
 
 
 def excess_cells(tensor: NDArray, factors: Factors, profile: NDArray) -> NDArray[np.float64]:
@@ -363,6 +234,7 @@ def motif_expression(tensor: NDArray, pairs: NDArray) -> NDArray:
     """
     seen = np.isfinite(tensor[0]).astype(tensor.dtype) @ pairs
     along = np.nan_to_num(tensor) @ pairs
+    there = np.broadcast_to(seen > 0, along.shape)
     return np.divide(
         along, seen, out=np.zeros_like(along), where=np.broadcast_to(seen, along.shape) > 0
     )
@@ -470,6 +342,9 @@ def _rank_of_one_animal(
     """Number of motifs of least error in held-out blocks of time: fibres have no other animal."""
     held = held_out_cells(tensor, mask, search.seed)
     errors = [_held_out_error(tensor, mask, held, rank, search) for rank in search.ranks]
-    unknown = [float("nan")] * len(errors)
-    curve = {"rank": list(search.ranks), "held_out_error": errors, "agreement": unknown}
+    curve: dict[str, list[float]] = {
+        "rank": [float(rank) for rank in search.ranks],
+        "held_out_error": errors,
+        "agreement": [float("nan")] * len(errors),
+    }
     return int(search.ranks[int(np.argmin(errors))]), curve

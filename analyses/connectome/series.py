@@ -191,7 +191,7 @@ def _labels(rows: pd.DataFrame, column: str) -> NDArray:
 def _outside(animals: pd.Series) -> NDArray[np.bool_]:
     missing = animals.isna().to_numpy()
     if animals.dtype.kind in "if":
-        missing |= (animals < 0).to_numpy()
+        missing = missing | (animals < 0).to_numpy()
     return missing
 
 

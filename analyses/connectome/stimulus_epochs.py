@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def checked_stimuli(given: Iterable[Any]) -> list[Stimulus]:
                 f"Found stimulus '{each.name}' from {each.onset:g} to {each.offset:g} s; expected "
                 "its onset before its offset."
             )
-    for one, other in zip(stimuli, stimuli[1:], strict=False):
+    for one, other in pairwise(stimuli):
         if other.onset < one.offset:
             raise UsageError(
                 f"Found stimulus '{other.name}' at {other.onset:g} s before '{one.name}' ends at "
@@ -199,7 +200,7 @@ def matched_windows(stimuli: Sequence[Sequence[Stimulus]], margin: float) -> lis
         if count != counts[0]:
             raise UsageError(
                 f"Found stimuli {dict(counts[0])} in animal 0 and {dict(count)} in animal "
-                f"{animal}; expected the same ones equally often: leave out what not all were shown."
+                f"{animal}; expected the same ones equally often: leave out the others."
             )
     keyed = [_numbered(shown) for shown in stimuli]
     windows = []

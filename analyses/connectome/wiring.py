@@ -1,4 +1,4 @@
-"""How well a value of every pair predicts which neurons are wired: ROC, intervals, rewired nulls."""
+"""How well values of pairs predict which neurons are wired: ROC, intervals, rewired nulls."""
 
 from __future__ import annotations
 
