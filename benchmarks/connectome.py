@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from analyses.connectome import affinity, choose_rank, communities, predict_wiring
 from analyses.connectome.cohort import make_cohort
+from analyses.connectome.factors import factorise
 from analyses.connectome.graphs import motif_graph
-from analyses.connectome.motifs import RANKS, Search, cohort_affinity, factorise
+from analyses.connectome.motifs import RANKS, Search, cohort_affinity
 from analyses.connectome.pairs import square
 from analyses.connectome.planted import Planted, planted
 from analyses.connectome.scores import motif_scores

@@ -235,9 +235,7 @@ def motif_expression(tensor: NDArray, pairs: NDArray) -> NDArray:
     seen = np.isfinite(tensor[0]).astype(tensor.dtype) @ pairs
     along = np.nan_to_num(tensor) @ pairs
     there = np.broadcast_to(seen > 0, along.shape)
-    return np.divide(
-        along, seen, out=np.zeros_like(along), where=np.broadcast_to(seen, along.shape) > 0
-    )
+    return np.divide(along, seen, out=np.zeros_like(along), where=there)
 
 
 def excess_intervals(cells: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
@@ -254,9 +252,8 @@ def excess_intervals(cells: NDArray[np.float64], seed: int) -> NDArray[np.float6
     """
     parts = cells.sum(axis=0)
     if len(parts) < _LEAST_ANIMALS:
-        edges = (
-            np.arange(min(_TIME_BLOCKS, len(cells))) * len(cells) // min(_TIME_BLOCKS, len(cells))
-        )
+        n_blocks = min(TIME_BLOCKS, len(cells))
+        edges = np.arange(n_blocks) * len(cells) // n_blocks
         parts = np.add.reduceat(cells.sum(axis=1), edges, axis=0)
     generator = np.random.default_rng([seed, 4])
     draws = bootstrap_weights(np.arange(len(parts)), _N_BOOTSTRAP, generator) @ parts

@@ -11,8 +11,9 @@ from sklearn.metrics import roc_auc_score
 from analyses.connectome import DynamicConnectome, predict_wiring
 from analyses.connectome.atlas import make_atlas
 from analyses.connectome.cohort import Preparation, make_cohort
+from analyses.connectome.factors import Factors, loading_support
 from analyses.connectome.graphs import motif_graph
-from analyses.connectome.motifs import Factors, loading_support, shifted
+from analyses.connectome.motifs import shifted
 from analyses.connectome.planted import Planted, planted
 from analyses.connectome.scores import motif_scores
 from analyses.connectome.wiring import area_difference, rewirings, weighted_auc
