@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analyses.connectome.cohort import Cohort
 from analyses.connectome.factors import (
+    TIME_BLOCKS,
     Factors,
     factorise,
     held_out_cells,
