@@ -55,7 +55,7 @@ def folds(
     --------
     >>> fitted, held_out = next(folds((20, 4, 15), None, 4, "fibres", seed=0))
     >>> fitted.shape, int(held_out.sum()), bool((fitted ^ held_out).all())
-    ((1, 4, 15), 6, True)
+    ((1, 4, 15), 8, True)
     """
     if kind not in KINDS:
         raise UsageError(f"Found hold_out={kind!r}; {nearest(str(kind), KINDS)}")
