@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from click.testing import CliRunner
 
 import workbench as wb
 from analyses import connectome
@@ -59,14 +58,16 @@ def test_a_recurrent_network_over_steps(tmp_path: Path) -> None:
         Connectome.page(data, "recurrent", "motif 9")
 
 
-def test_the_command_line_analyses_a_recording(tmp_path: Path) -> None:
+def test_the_command_line_analyses_a_recording(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wb.capture("demo:rnn", sites="recurrent", n_stimuli=4, out=tmp_path / "rnn")
     options = ["--rank", "2", "--n-null", "2", "--max-units", "8", "--method", "louvain"]
-    ran = CliRunner().invoke(
-        main, ["analyze", "connectome", str(tmp_path / "rnn"), *options, "--json"]
-    )
-    assert ran.exit_code == 0, ran.output
-    assert json.loads(ran.output)
+    out = tmp_path / "result"
+    capsys.readouterr()
+    main(["analyze", "connectome", str(tmp_path / "rnn"), *options, "--out", str(out), "--json"])
+    assert json.loads(capsys.readouterr().out)
+    assert wb.open(out).data.sizes["unit"] == 8
 
 
 def test_rows_become_series_whatever_their_order(generator: np.random.Generator) -> None:
