@@ -130,7 +130,7 @@ def make_cohort(
     pairs = [evenly(values, clock, rate) for values, clock in zip(arrays, clocks, strict=True)]
     width = _width(times, rate, preparation)
     scaled = [_scaled(values, width, preparation) for values, _ in pairs]
-    clocks = [clock for _, clock in pairs]
+    clocks = [clock.astype(np.float64) for _, clock in pairs]
     if _one_axis(clocks, rate) and (shown is None or all(each == shown[0] for each in shown)):
         together = np.stack(scaled)
         axis, breaks = clocks[0], tuple[int, ...]()
