@@ -151,7 +151,7 @@ def _clocks(
 ) -> list[NDArray[np.float64]]:
     if times is None:
         step = 1 / (preparation.sampling_rate or 1.0)
-        return [np.arange(len(values)) * step for values in arrays]
+        return [np.arange(len(values), dtype=np.float64) * step for values in arrays]
     shared = not isinstance(times, dict) and np.ndim(times[0]) == 0
     given = [times] * len(arrays) if shared else by_animal(times, traces, "times")
     return [
