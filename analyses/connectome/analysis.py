@@ -174,15 +174,15 @@ class Connectome(Analysis):
 
     @staticmethod
     def pages(data: xr.Dataset) -> dict[str, list[str]]:
-        """Motifs by site, those that beat their null first; see `pages.pages`."""
-        from analyses.connectome.pages import pages
+        """Motifs by site, those that beat their null first; see `figures_pages.pages`."""
+        from analyses.connectome.figures_pages import pages
 
         return pages(data)
 
     @staticmethod
     def page(data: xr.Dataset, group: str, item: str) -> dict[str, go.Figure]:
-        """The page of one motif; see `pages.page`."""
-        from analyses.connectome.pages import page
+        """The page of one motif; see `figures_pages.page`."""
+        from analyses.connectome.figures_pages import page
 
         return page(data, group, item)
 
