@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 
 def as_labels(labels: Sequence[Label] | Sequence[str] | Mapping[int, str]) -> list[Label]:
-    if not isinstance(labels, Mapping) and any(isinstance(each, str) for each in labels):
-        labels = {unit: str(text) for unit, text in enumerate(labels)}
-    if isinstance(labels, Mapping):
-        labels = [Label(int(unit), "", text, float("nan")) for unit, text in labels.items()]
-    sites = {label.site for label in labels}
-    if not labels or len(sites) > 1:
+    given = labels.items() if isinstance(labels, Mapping) else enumerate(labels)
+    made = [
+        each if isinstance(each, Label) else Label(int(unit), "", str(each), float("nan"))
+        for unit, each in given
+    ]
+    sites = {label.site for label in made}
+    if not made or len(sites) > 1:
         raise UsageError(
-            f"Found {len(labels)} labels of the sites {sorted(sites)}; expected labels of one site."
+            f"Found {len(made)} labels of the sites {sorted(sites)}; expected labels of one site."
         )
-    return list(labels)
+    return made
 
 
 def as_activity(

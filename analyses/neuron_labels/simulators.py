@@ -166,9 +166,10 @@ def _composed(description: str, maps: Mapping[str, NDArray]) -> NDArray[np.float
 
 
 def _images(stimuli: Stimuli) -> NDArray[np.uint8]:
-    if checked_stimuli(stimuli).images is None:
+    images = checked_stimuli(stimuli).images
+    if images is None:
         raise UsageError(
             f"Found {stimuli.kind} stimuli without images; expected images: pass stimuli with "
             "images, or take another simulator."
         )
-    return stimuli.images
+    return images

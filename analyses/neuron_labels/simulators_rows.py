@@ -167,12 +167,13 @@ class TokenSimulator:
         UsageError
             If there are no texts.
         """
-        if checked_stimuli(stimuli).texts is None:
+        texts = checked_stimuli(stimuli).texts
+        if texts is None:
             raise UsageError(
                 f"Found {stimuli.kind} stimuli without texts; expected tokens of texts: pass "
                 "stimuli with texts, or take another simulator."
             )
-        read = [[plain_token(token) for token in text] for text in stimuli.texts]
+        read = [[plain_token(token) for token in text] for text in texts]
         flat = [token for text in read for token in text]
         lengths = [len(text) for text in read]
         text = description.replace(", ", " or ")
@@ -241,12 +242,13 @@ class LabelSimulator:
         UsageError
             If there are no labels.
         """
-        if checked_stimuli(stimuli).labels is None:
+        labels = checked_stimuli(stimuli).labels
+        if labels is None:
             raise UsageError(
                 f"Found {stimuli.kind} stimuli without labels; expected a table of labels: pass "
                 "stimuli with labels, or take another simulator."
             )
-        found = compose(description, label_names(stimuli.labels).get)
+        found = compose(description, label_names(labels).get)
         return np.zeros(len(stimuli), np.float32) if found is None else found
 
     def fingerprint(self) -> str:

@@ -173,7 +173,7 @@ def test_what_cannot_be_ablated_is_refused(examples: Any) -> None:
         ablate(Readout(), "relu", [0], inputs=images, targets=targets[:3])
     with pytest.raises(UsageError, match="expected inputs= with texts"):
         ablate("demo:language", "blocks.0.hook_mlp_out", [0])
-    with pytest.raises(UsageError, match="or a network, .torch:MODULE:FACTORY"):
+    with pytest.raises(UsageError, match="or a network, 'torch:MODULE:FACTORY'"):
         ablate("npz:traces.npz", "area", [0], inputs=TEXTS)
     with pytest.raises(UsageError, match="pass site=None"):
         ablate(Readout(), "relu", {"relu": [0]}, **given)

@@ -146,10 +146,11 @@ class NetworkTarget:
 def _as_tensor(values: Any) -> torch.Tensor:
     import torch
 
-    given = values if isinstance(values, torch.Tensor) else np.asarray(values)
+    if isinstance(values, torch.Tensor):
+        return values
+    given = np.asarray(values)
     # A copy where the array cannot be written: torch warns of those.
-    is_fixed = isinstance(given, np.ndarray) and not given.flags.writeable
-    return torch.as_tensor(given.copy() if is_fixed else given)
+    return torch.as_tensor(given if given.flags.writeable else given.copy())
 
 
 class LanguageTarget:
