@@ -64,7 +64,7 @@ class LinearProbe(Probe):
         C: float | Sequence[float] = STRENGTHS,
         task: str = "auto",
         n_folds: int = 5,
-        tolerance: float = 1e-3,
+        tolerance: float = 3e-3,
         seed: int = 0,
     ) -> None:
         self.C = C
