@@ -2,9 +2,9 @@
 
 All folds of a cross-validation share one pass over the rows: their weights lie side by side in one
 matrix, so that a product of matrices serves all of them, and rows that a fold leaves out carry the
-weight zero. Variables are scaled by the Hessian at the classes' shares, in the eigenbasis of all rows
-(a fixed bound of it as in Böhning 1992, *Multinomial logistic regression algorithm*, but tighter), and
-L-BFGS searches along lines of logits, which are linear in the step and cost no further pass.
+weight zero. Variables are scaled by the Hessian at the classes' shares, in the eigenbasis of all
+rows (where Böhning 1992, *Multinomial logistic regression algorithm*, has a bound that is wider),
+and L-BFGS searches along lines of logits, which are linear in the step and cost no further pass.
 """
 
 from __future__ import annotations

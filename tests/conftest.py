@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before numpy is loaded: threads of BLAS slow processes that share the cores many times.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 

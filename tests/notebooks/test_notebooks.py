@@ -23,7 +23,8 @@ def test_notebook(path: Path, tmp_path: Path) -> None:
         assert printed(cell.get("outputs", [])) == printed(before)
 
 
-def printed(outputs: list) -> list[str]:
+def printed(outputs: list) -> str:
     """What a cell printed, without digits: the last ones differ between processors."""
-    texts = [each["text"] for each in outputs if each.get("name") == "stdout"]
-    return [re.sub(r"[-+]?\d[\d.]*", "#", text) for text in texts]
+    # How many messages a text comes in depends on how busy the machine is.
+    text = "".join(each["text"] for each in outputs if each.get("name") == "stdout")
+    return re.sub(r"[-+]?\d[\d.]*", "#", text)
