@@ -14,7 +14,8 @@ from dashboards.views.explore import explore_page
 from dashboards.views.jobs import jobs_page
 from dashboards.views.library import library_page
 from dashboards.views.reports import reports_page
-from workbench.analysis.registry import analysis_names
+from workbench.analysis.registry import analysis_names, load_analysis
+from workbench.errors import WorkbenchError
 
 
 def navigation() -> Any:
@@ -32,7 +33,7 @@ def navigation() -> Any:
     analyses = [
         st.Page(
             analysis_page(name),
-            title=name.replace("_", " ").capitalize(),
+            title=_title(name),
             icon=":material/query_stats:",
             url_path=name,
         )
@@ -46,3 +47,11 @@ def navigation() -> Any:
     # Pages that lead to others find them here.
     st.session_state[PAGES] = {page.url_path or "library": page for page in [*data, *analyses]}
     return st.navigation({"Data": data, "Analyses": analyses, "Results": work})
+
+
+def _title(name: str) -> str:
+    """Title of an analysis, or its name where it cannot be loaded."""
+    try:
+        return load_analysis(name).spec.title
+    except WorkbenchError:
+        return name.replace("_", " ").capitalize()

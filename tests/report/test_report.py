@@ -152,6 +152,17 @@ def test_figure_texts_cannot_end_their_script_nor_hold_links() -> None:
     assert safe.content["layout"]["yaxis"]["title"]["text"] == "<b>activity</b>"
 
 
+def test_a_subtitle_outlives_the_title_that_the_page_repeats() -> None:
+    figure = go.Figure(go.Bar(y=[1, 2]))
+    title = {"text": "Bars", "subtitle": {"text": "two of them"}}
+    figure.update_layout(title=title, margin={"t": 150})
+    layout = safe_figure(figure, "Bars").content["layout"]
+    assert layout["title"]["text"] == "two of them"
+    assert "subtitle" not in layout["title"]
+    assert layout["margin"]["t"] < 150
+    assert safe_figure(figure, "Others").content["layout"]["title"]["text"] == "Bars"
+
+
 def test_fixed_widths_go_and_heights_stay() -> None:
     figure = go.Figure(go.Bar(y=[1])).update_layout(width=3000, height=333, title="Bars")
     safe = safe_figure(figure, "Bars")

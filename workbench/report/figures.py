@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 HEIGHT = 450
+_ROOM_FOR_TITLE = 40
 # Okabe and Ito's colours, which colour-blind readers can tell apart; yellow, which white paper
 # swallows, is left out.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -78,7 +79,8 @@ def safe_figure(figure: go.Figure, title: str = "", limit: int = LIMIT) -> SafeF
     ----------
     figure : plotly.graph_objects.Figure
     title : str
-        Title that the page shows above it; an equal title inside the figure is dropped.
+        Title that the page shows above it; an equal title inside the figure is dropped, its
+        subtitle kept.
     limit : int
         Visible points above which it is down-sampled.
 
@@ -118,8 +120,17 @@ def _is_embedded(image: dict[str, Any]) -> bool:
 def _drop_equal_title(layout: dict[str, Any], title: str) -> None:
     heading = layout.get("title", {})
     text = heading.get("text", "") if isinstance(heading, dict) else str(heading)
-    if title and re.sub(r"<[^>]*>", "", text).strip() == title.strip():
+    if not title or re.sub(r"<[^>]*>", "", text).strip() != title.strip():
+        return
+    subtitle = heading.get("subtitle", {}).get("text") if isinstance(heading, dict) else None
+    if subtitle:
+        kept = {key: value for key, value in heading.items() if key != "subtitle"}
+        layout["title"] = {**kept, "text": subtitle, "font": {"size": 13}}
+    else:
         del layout["title"]
+    margin = layout.get("margin", {})
+    if margin.get("t", 0) > _ROOM_FOR_TITLE:
+        margin["t"] -= _ROOM_FOR_TITLE
 
 
 def _escape(value: Any, in_array: bool = False) -> Any:
