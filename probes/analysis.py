@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.companions import check_untrained
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, nearest
 from workbench.recording.recording import Recording
@@ -145,7 +146,7 @@ class Probing(Analysis):
         sites = chosen_sites(recording, self.sites)
         untrained = companions.get("untrained")
         if untrained is not None:
-            _check_untrained(recording, untrained, sites)
+            check_untrained(recording, untrained, sites, self.labels)
         recordings = [recording] if untrained is None else [recording, untrained]
         jobs = [self._job(recordings, site, sample) for site in sites]
         found = dict(zip(sites, map_sites(work_on_site, jobs), strict=True))
@@ -244,27 +245,3 @@ class Probing(Analysis):
 
 def _many(given: Any) -> Iterable[float]:
     return (given,) if isinstance(given, int | float) else tuple(float(each) for each in given)
-
-
-def _check_untrained(recording: Recording, untrained: Recording, sites: list[str]) -> None:
-    if untrained.n_rows != recording.n_rows:
-        raise UsageError(
-            f"Found {untrained.n_rows} rows in the untrained recording and {recording.n_rows} in "
-            "the other; expected the same stimuli: capture both with the same text and positions."
-        )
-    for name in ("stimulus", "position", "word"):
-        if name in recording.rows and not (
-            name in untrained.rows
-            and recording.rows[name].astype(str).tolist()
-            == untrained.rows[name].astype(str).tolist()
-        ):
-            raise UsageError(
-                f"Found another column '{name}' in the untrained recording; expected the same "
-                "rows: capture both with the same text and positions."
-            )
-    for site in sites:
-        if site not in untrained:
-            raise UsageError(
-                f"Found no site '{site}' in the untrained recording; "
-                f"{nearest(site, untrained.sites)}"
-            )

@@ -15,8 +15,8 @@ from analyses.ndna.orders import OrderNull, order_null, squared_chords, squared_
 from analyses.ndna.paths import ChosenRows, choose_rows, read_site, refuse_few_sites
 from analyses.ndna.reading import curves_of, defined_mean, residual_channels
 from analyses.ndna.recorded import RecordedLens, find_lens, recorded_prompts
+from workbench.analysis.companions import check_untrained
 from workbench.analysis.site_rows import SiteRows
-from workbench.errors import UsageError, nearest
 from workbench.recording.recording import Recording
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def depth_arrays(
     chosen = choose_rows(recording, options.max_rows, options.seed)
     recordings = [recording] if untrained is None else [recording, untrained]
     for other in recordings[1:]:
-        check_companion(recording, other, sites)
+        check_untrained(recording, other, sites)
     states = [_states(each, sites, chosen) for each in recordings]
     channels = _stacked([_by_group(values, chosen.groups) for values in states])
     nulls = [order_null(squared_distances(s), options.n_permutations, options.seed) for s in states]
@@ -83,25 +83,6 @@ def depth_arrays(
         "n_masked": _n_masked(states[0]),
     }
     return assemble(channels, [FAMILY], sites, [*judged, *extra], attributes)
-
-
-def check_companion(recording: Recording, other: Recording, sites: list[str]) -> None:
-    """Refuse an untrained recording of other stimuli or sites.
-
-    Raises
-    ------
-    UsageError
-    """
-    for site in sites:
-        if site not in other:
-            raise UsageError(
-                f"Found no site '{site}' in the untrained recording; {nearest(site, other.sites)}"
-            )
-    if recording.n_rows != other.n_rows:
-        raise UsageError(
-            f"Found {other.n_rows} rows in the untrained recording and {recording.n_rows} in the "
-            "other; expected the same stimuli: capture both with the same stimuli and positions."
-        )
 
 
 def _states(recording: Recording, sites: list[str], chosen: ChosenRows) -> NDArray[np.float64]:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.ndna.along_depth import check_companion
 from analyses.ndna.arrays import assemble
 from analyses.ndna.comparisons import Compared, Comparison, difference, judge
 from analyses.ndna.options import Options
 from analyses.ndna.paths import N_BLOCKS, series_rows
 from analyses.ndna.timelines import TimeFindings, TimeJob, work_on_time
 from workbench.analysis.base import MapSites
+from workbench.analysis.companions import check_untrained
 from workbench.analysis.site_rows import SiteRows
 from workbench.recording.recording import Recording
 
@@ -58,7 +58,7 @@ def time_arrays(
     chosen = series_rows(recording, options.max_rows)
     recordings = [recording] if untrained is None else [recording, untrained]
     for other in recordings[1:]:
-        check_companion(recording, other, sites)
+        check_untrained(recording, other, sites)
     jobs = [
         TimeJob(
             tuple(SiteRows.of(each, site, chosen.rows) for each in recordings),

@@ -10,11 +10,11 @@ import numpy as np
 from analyses.word_classes.rows import (
     Pool,
     Sample,
-    check_same_rows,
     classed_pool,
     draw_samples,
 )
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.companions import check_untrained
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, WorkbenchError, nearest
 from workbench.recording.recording import Recording
@@ -138,7 +138,7 @@ class WordClasses(Analysis):
         sites = _usable_sites(recording, self.sites)
         untrained = companions.get("untrained")
         if untrained is not None:
-            _check_untrained(recording, untrained, sites, self.labels)
+            check_untrained(recording, untrained, sites, self.labels)
         pool, classes, left_out = classed_pool(recording, self.labels, self.min_per_class)
         samples = draw_samples(pool, classes, self.n_per_class, self.seed)
         pictured = self._pictured(pool, samples[-1])
@@ -254,18 +254,6 @@ def _usable_sites(recording: Recording, patterns: str | Iterable[str] | None) ->
                 "clusters in: choose others with sites=."
             )
     return sites
-
-
-def _check_untrained(
-    recording: Recording, untrained: Recording, sites: list[str], column: str
-) -> None:
-    for site in sites:
-        if site not in untrained:
-            raise UsageError(
-                f"Found no site '{site}' in the untrained recording; "
-                f"{nearest(site, untrained.sites)}"
-            )
-    check_same_rows(recording, untrained, column)
 
 
 def _worked_on(map_sites: MapSites, jobs: list[SiteJob]) -> list[SiteFindings]:

@@ -267,31 +267,6 @@ def draw_samples(pool: Pool, classes: list[str], n_per_class: int, seed: int) ->
     return samples
 
 
-def check_same_rows(recording: Recording, other: Recording, column: str) -> None:
-    """Refuse a companion that was not recorded from the same stimuli.
-
-    Raises
-    ------
-    UsageError
-        If numbers of rows, or the columns that say what a row is, differ.
-    """
-    if recording.n_rows != other.n_rows:
-        raise UsageError(
-            f"Found {other.n_rows} rows in the untrained recording and {recording.n_rows} in the "
-            "other; expected the same stimuli: capture both with the same text and positions."
-        )
-    for name in ("stimulus", "position", "word", column):
-        if name not in recording.rows:
-            continue
-        if name not in other.rows or not _names(recording.rows[name]).tolist() == (
-            _names(other.rows[name]).tolist()
-        ):
-            raise UsageError(
-                f"Found another column '{name}' in the untrained recording; expected the same "
-                "rows: capture both with the same text and positions."
-            )
-
-
 def _ordered(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     if column not in rows:
         known = [str(name) for name in rows.columns if name not in ("stimulus", "position", "word")]
