@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analyses.ndna.curves import Curves
 from analyses.ndna.opening import Opened, open_classifier, open_language
 from analyses.ndna.reading import Chunks, curves_of
 from workbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from workbench.subjects.vision.model import VisionModel
 
 LENSES = ("logit", "tuned")
 # Of the embedded vision network: after every non-linearity, where there is something to read.
@@ -56,7 +59,9 @@ def model_curves(
     if address.startswith("hf-vision:"):
         from workbench.subjects.vision.model import VisionModel
 
-        model, name = VisionModel(address.partition(":")[2]).network, name or address
+        opened_model = VisionModel(address.partition(":")[2])
+        inputs, training = (_pictures(opened_model, each) for each in (inputs, training))
+        model, name = opened_model.network, name or address
     if inputs is None:
         raise UsageError("Found no inputs for the model; expected texts, token ids or images.")
     if not isinstance(model, str) and sites is not None:
@@ -163,6 +168,25 @@ def _network(
         seed=reading.seed,
         chunks=reading.chunks,
     )
+
+
+def _pictures(model: VisionModel, given: Any) -> Any:
+    """Inputs of a model from pictures (pictures, y, x, 3), by its own preprocessing.
+
+    What has its three channels first is taken to be inputs already.
+    """
+    if given is None:
+        return None
+    import numpy as np
+
+    from workbench.subjects.vision.pictures import ArrayPictures
+    from workbench.subjects.vision.preprocessing import ProcessorPreprocessing
+
+    values = np.asarray(given)
+    if values.ndim == 4 and values.shape[1] == 3 and values.dtype.kind == "f":
+        return given
+    shown = ArrayPictures(values, None, "inputs")
+    return ProcessorPreprocessing(model.processor())([shown.read(n) for n in range(len(values))])
 
 
 def _demo_vision(

@@ -307,3 +307,25 @@ def test_curves_refuse_what_cannot_be_compared() -> None:
         Curves("a", tuple("abc"), depth, {"step": np.ones((2, 4))})
     with pytest.raises(wb.UsageError, match="depths that rise"):
         Curves("a", tuple("abc"), depth[::-1], values)
+
+
+def test_a_folder_of_a_vision_model_reads_pictures_by_its_own_preprocessing(tmp_path):
+    from tiny_vision import make_processor, pictures
+
+    sizes = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2}
+    config = transformers.ViTConfig(
+        **sizes, intermediate_size=32, image_size=32, patch_size=8, num_labels=5
+    )
+    torch.manual_seed(0)
+    transformers.ViTForImageClassification(config).eval().save_pretrained(tmp_path)
+    make_processor(tmp_path, size={"height": 32, "width": 32})
+    shown = pictures(6)
+    found = ndna.NDNA().curves(f"hf-vision:{tmp_path}", shown)
+    assert len(found.prompts["step"]) == 6
+    assert np.isfinite(found.mean("turning")[1:-1]).all()
+    processor = transformers.AutoImageProcessor.from_pretrained(tmp_path, backend="pil")
+    ready = processor(images=list(shown), return_tensors="np")["pixel_values"]
+    same = ndna.NDNA().curves(f"hf-vision:{tmp_path}", ready)
+    assert np.allclose(found.mean("step"), same.mean("step"), equal_nan=True)
+    with pytest.raises(wb.UsageError, match=r"expected \(images, y, x\)"):
+        ndna.NDNA().curves(f"hf-vision:{tmp_path}", np.zeros((2, 40, 56, 5)))
