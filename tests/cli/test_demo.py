@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
 
 import workbench as wb
-from workbench.analysis.registry import analysis_names
 from workbench.cli import main
 from workbench.library import find_recordings, find_results
 
@@ -25,7 +25,8 @@ def test_the_demo_ends_in_a_report(capsys: pytest.CaptureFixture[str], tmp_path:
     assert all(rec.is_complete for rec in recordings.values())
 
     results = [wb.open(path) for path in find_results(library)]
-    assert {r.analysis for r in results} == set(analysis_names())
+    installed = distribution("workbench").entry_points.select(group="workbench.analyses")
+    assert {r.analysis for r in results} == set(installed.names)
     (language,) = [
         r
         for r in results
