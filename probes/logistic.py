@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ _MEMORY = 10
 _ARMIJO = 1e-4
 _HALVINGS = 30
 _LEAST_SHARE = 1e-3
+# Beyond it exponentials overflow in single precision; such a row is as wrong as can be.
+_STEEPEST = 80.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Problem:
     x : ndarray (rows, units)
         Centred or not; the intercept is not penalised.
     targets : ndarray (rows, classes)
-        One-hot classes, or probabilities.
+        One-hot classes.
     weights : ndarray (rows, sets)
         How often each row counts in each training set; zero where it is held out.
     scales : ndarray (units, sets)
@@ -48,6 +51,11 @@ class Problem:
     def n_sets(self) -> int:
         """Number of training sets."""
         return int(self.weights.shape[1])
+
+    @cached_property
+    def own(self) -> tuple[NDArray[np.int64], slice, NDArray[np.int64]]:
+        """Index of every row's own class in an array (rows, sets, classes)."""
+        return np.arange(len(self.x)), slice(None), self.targets.argmax(axis=1)
 
 
 @dataclass(frozen=True)
@@ -212,8 +220,8 @@ class _State:
     @classmethod
     def at(cls, loss: _Loss, scaling: Scaling, weights: Array) -> _State:
         logits = loss.logits(weights)
-        value, shares = loss.value(weights, logits)
-        gradient = scaling.inward(loss.gradient(weights, shares))
+        value, residuals = loss.value(weights, logits)
+        gradient = scaling.inward(loss.gradient(weights, residuals))
         return cls(scaling.scaled(weights), weights, logits, value, gradient)
 
 
@@ -227,13 +235,13 @@ def _line_search(loss: _Loss, scaling: Scaling, state: _State, direction: Array)
         at = step.astype(direction.dtype)[:, None, None]
         weights = state.weights + at * outward
         logits = state.logits + np.moveaxis(at, 0, 1) * moved
-        value, shares = loss.value(weights, logits)
+        value, residuals = loss.value(weights, logits)
         short = value > state.value + _ARMIJO * step * slope
         if not short.any():
             break
         # What cannot be improved at this precision stays where it is.
         step[short] *= 0.5 if halving < _HALVINGS - 1 else 0.0
-    gradient = scaling.inward(loss.gradient(weights, shares))
+    gradient = scaling.inward(loss.gradient(weights, residuals))
     return _State(state.scaled + at * direction, weights, logits, value, gradient)
 
 
@@ -282,25 +290,26 @@ class _Loss:
         return (x @ flat).reshape(len(x), sets, classes) + weights[:, 0]
 
     def value(self, weights: Array, logits: Array) -> tuple[NDArray[np.float64], Array]:
-        """Loss of every set, and the probabilities (rows, sets, classes) of the classes."""
-        shares = logits - logits.max(axis=2, keepdims=True)
-        chosen = np.einsum("nk,nsk->ns", self.problem.targets, shares)
-        np.exp(shares, out=shares)
-        totals = shares.sum(axis=2)
-        shares /= totals[:, :, None]
-        losses = np.einsum(
-            "ns,ns->s", self.problem.weights, np.log(totals) - chosen, dtype=np.float64
-        )
+        """Loss of every set, and its gradient with respect to logits (rows, sets, classes)."""
+        problem = self.problem
+        # Beside the own class's logit the loss is a logarithm of at least 1, and needs no maximum.
+        residuals = logits - logits[problem.own][:, :, None]
+        np.minimum(residuals, _STEEPEST, out=residuals)
+        np.exp(residuals, out=residuals)
+        # Sums over so few classes are faster as a product.
+        totals = residuals @ np.ones(residuals.shape[2], residuals.dtype)
+        losses = np.einsum("ns,ns->s", problem.weights, np.log(totals), dtype=np.float64)
+        residuals *= (problem.weights / totals)[:, :, None]
+        residuals[problem.own] -= problem.weights
         inner = weights[:, 1:]
         ridge = np.einsum("sd,sdk,sdk->s", self._ridge, inner, inner, dtype=np.float64)
-        return losses + 0.5 * ridge, shares
+        return losses + 0.5 * ridge, residuals
 
-    def gradient(self, weights: Array, shares: Array) -> Array:
-        """Gradient (sets, 1 + units, classes); `shares` is used up."""
-        shares -= self.problem.targets[:, None, :]
-        shares *= self.problem.weights[:, :, None]
-        n, sets, classes = shares.shape
-        flat = self.problem.x.T @ shares.reshape(n, sets * classes)
+    def gradient(self, weights: Array, residuals: Array) -> Array:
+        """Gradient (sets, 1 + units, classes), from that with respect to logits."""
+        n, sets, classes = residuals.shape
+        flat = self.problem.x.T @ residuals.reshape(n, sets * classes)
         inner = np.moveaxis(flat.reshape(-1, sets, classes), 1, 0)
         inner = inner + self._ridge[:, :, None] * weights[:, 1:]
-        return np.concatenate([shares.sum(axis=0)[:, None, :], inner], axis=1)
+        outer = (np.ones(n, residuals.dtype) @ residuals.reshape(n, -1)).reshape(sets, 1, classes)
+        return np.concatenate([outer, inner], axis=1)
