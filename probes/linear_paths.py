@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from probes.logistic import Preconditioner, Problem, Solution, fit_logistic
 from probes.standardizing import Standard
 
+# Units are standardised before: one that hardly varies within a set is constant there.
+_STILL = 1e-5
+
 
 class LogisticPaths:
     """Solutions for stronger penalties start those for weaker ones.
@@ -38,8 +41,8 @@ class LogisticPaths:
         standardised = self._standard.transform(x)
         targets = np.zeros((len(x), n_classes), dtype=x.dtype)
         targets[np.arange(len(x)), codes] = 1
-        scales = np.stack([Standard.of(standardised[each]).scale for each in sets.T], axis=1)
-        self._problem = Problem(standardised, targets, sets.astype(x.dtype), scales)
+        weights = sets.astype(x.dtype)
+        self._problem = Problem(standardised, targets, weights, _scales(standardised, weights))
         self._preconditioner = Preconditioner(self._problem)
         self._tolerance = tolerance
         self._last: Solution | None = None
@@ -68,6 +71,15 @@ class LogisticPaths:
         """Weights (classes, units) and intercepts of a training set, for plain activity."""
         weights = solution.coefficients[number].T / self._standard.scale
         return weights, solution.intercepts[number] - weights @ self._standard.mean
+
+
+def _scales(x: NDArray[Any], weights: NDArray[Any]) -> NDArray[Any]:
+    """Standard deviation (units, sets) of every unit over the rows of each set, 1 where it is 0."""
+    # Products of matrices, because a copy of the rows of every set would take longer than the fit.
+    counts = weights.sum(axis=0, dtype=np.float64)
+    means, squares = ((each.T @ weights) / counts for each in (x, np.square(x)))
+    spread = np.sqrt(np.maximum(squares - means**2, 0.0))
+    return np.where(spread > _STILL, spread, 1.0).astype(x.dtype)
 
 
 def nested_predictions(
