@@ -195,7 +195,9 @@ class Probing(Analysis):
         from probes.neighbours import NearestNeighbourProbe
         from probes.sparse import SparseProbe
 
-        strengths = tuple(float(each) for each in np.atleast_1d(np.asarray(list(_many(self.C)))))
+        # The command line gives texts.
+        given = (self.C,) if isinstance(self.C, int | float) else self.C
+        strengths = tuple(float(each) for each in given)
         seed = int(self.seed)
         if self.probe == "linear":
             return LinearProbe(strengths, seed=seed)
@@ -241,7 +243,3 @@ class Probing(Analysis):
             "n_folds": int(self.n_folds),
             "n_bootstrap": int(self.n_bootstrap),
         }
-
-
-def _many(given: Any) -> Iterable[float]:
-    return (given,) if isinstance(given, int | float) else tuple(float(each) for each in given)

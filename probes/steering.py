@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.editing.opening import as_target
 from workbench.editing.targets import model_name
 from workbench.errors import UsageError
+from workbench.statistics.permutation import permutation_p
 
 if TYPE_CHECKING:
     import torch
@@ -121,13 +122,13 @@ def steer(
     sizes = np.asarray(strengths, dtype=np.float64)
     generator = np.random.default_rng([seed, 3])
     others = [generator.normal(size=len(wanted)) for _ in range(n_controls)]
-    curves = [
-        np.array([_steered(target, site, each, size * length).mean for size in sizes])
-        for each in (wanted, *others)
-    ]
+    along = [_steered(target, site, wanted, size * length) for size in sizes]
+    values = np.array([each.mean for each in along])
+    controls = np.stack(
+        [[_steered(target, site, each, size * length).mean for size in sizes] for each in others]
+    )
     loss = np.array([_steered(by_loss, site, wanted, size * length).mean for size in sizes])
-    values, controls = curves[0], np.stack(curves[1:])
-    slopes = np.array([np.polyfit(sizes, each, 1)[0] for each in curves])
+    slopes = np.array([np.polyfit(sizes, each, 1)[0] for each in (values, *controls)])
     return Steering(
         sizes,
         values,
@@ -135,15 +136,9 @@ def steer(
         loss,
         float(slopes[0]),
         slopes[1:],
-        _two_sided(slopes),
-        len(target.scores({}).values),
+        permutation_p(float(slopes[0]), slopes[1:]),
+        len(along[0].values),
     )
-
-
-def _two_sided(slopes: NDArray[np.float64]) -> float:
-    from workbench.statistics.permutation import permutation_p
-
-    return permutation_p(float(slopes[0]), slopes[1:])
 
 
 @dataclass(frozen=True)
