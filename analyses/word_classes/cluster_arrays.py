@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.word_classes.arrays import ALPHA, CELL, interval_of, null_of, over_cells, texts
+from analyses.word_classes.arrays import CELL, interval_of, null_of, over_cells, texts
 from analyses.word_classes.site import SiteFindings
 from analyses.word_classes.site_clusters import ClusterJob
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 from workbench.statistics.permutation import permutation_p
 
 if TYPE_CHECKING:
