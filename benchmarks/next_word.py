@@ -25,7 +25,6 @@ from analyses.word_classes.next_word_corpus import Corpus
 from analyses.word_classes.next_word_experiment import LABELS
 from analyses.word_classes.next_word_network import LAYERS
 
-
 CORPORA = {
     "english": ("UD_English-EWT", "en_ewt-ud-{}.conllu", ("train",), ("dev", "test")),
     "german": ("UD_German-GSD", "de_gsd-ud-{}.conllu", ("test",), ("dev",)),

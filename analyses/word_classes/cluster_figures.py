@@ -34,6 +34,7 @@ def clusters_by_site(data: xr.Dataset) -> go.Figure:
     figure = make_subplots(
         rows=len(methods),
         shared_xaxes=True,
+        shared_yaxes="all",
         vertical_spacing=0.1,
         subplot_titles=[_panel_title(data, method) for method in methods],
     )
@@ -50,8 +51,8 @@ def clusters_by_site(data: xr.Dataset) -> go.Figure:
     figure.update_yaxes(title="adjusted mutual information")
     figure.update_xaxes(range=[-0.5, len(places) - 0.4], **site_ticks(data))
     figure.update_xaxes(title="site", row=len(methods), col=1)
-    legend = {"orientation": "h", "y": 1.06, "yanchor": "bottom"}
-    figure.update_layout(height=300 + 260 * len(methods), legend=legend)
+    legend = {"orientation": "h", "y": 1 + 0.1 / len(methods), "yanchor": "bottom"}
+    figure.update_layout(height=320 + 260 * len(methods), legend=legend, margin={"t": 175})
     return figure
 
 

@@ -97,8 +97,8 @@ class Sample:
         line = self.timeline
         if line is not None:
             line = Timeline(line.codes, line.series, line.places[chosen])
-        parts = (each[chosen] for each in (self.rows, self.groups, self.codes))
-        return Sample(self.kind, *parts, self.by_group, line)
+        rows, groups, codes = (each[chosen] for each in (self.rows, self.groups, self.codes))
+        return Sample(self.kind, rows, groups, codes, self.by_group, line)
 
 
 @dataclass(frozen=True)
