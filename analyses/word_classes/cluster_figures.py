@@ -48,12 +48,21 @@ def clusters_by_site(data: xr.Dataset) -> go.Figure:
         "classes, 1: they are the classes; bars are 95 % intervals over stimuli",
     )
     figure.add_hline(y=0, line_width=1, line_color="#444444")
-    figure.update_yaxes(title="adjusted mutual information")
+    figure.update_yaxes(title="adjusted mutual information", range=_extent(data))
     figure.update_xaxes(range=[-0.5, len(places) - 0.4], **site_ticks(data))
     figure.update_xaxes(title="site", row=len(methods), col=1)
     legend = {"orientation": "h", "y": 1 + 0.1 / len(methods), "yanchor": "bottom"}
     figure.update_layout(height=320 + 260 * len(methods), legend=legend, margin={"t": 175})
     return figure
+
+
+def _extent(data: xr.Dataset) -> tuple[float, float]:
+    """One range for all panels; plotly finds none for a panel of zeros."""
+    names = ("", "_low", "_high", "_null_low", "_null_high")
+    ends = np.concatenate([data[f"agreement{name}"].values.ravel() for name in names])
+    low, high = min(-0.02, np.nanmin(ends)), max(0.1, np.nanmax(ends))
+    margin = 0.06 * (high - low)
+    return float(low - margin), float(high + margin)
 
 
 def _panel_title(data: xr.Dataset, method: str) -> str:
