@@ -176,6 +176,7 @@ class WordClasses(Analysis):
         layout = _layout(recording, found, classes, samples, self._methods(), pictured)
         attributes = {
             **self._attributes(pool, samples, left_out),
+            **_origin(recording, self.labels),
             "kind": recording.kind,
             "sites_left_out": [site for site in sites if found[site].fault],
             "flattened": _flattened(recording, sites),
@@ -364,6 +365,19 @@ def _flattened(recording: Recording, sites: list[str]) -> list[str]:
         for site, shape in shapes.items()
         if len(shape) > 1
     ]
+
+
+def _origin(recording: Recording, column: str) -> dict[str, Any]:
+    """What the recording says of its labels, for readers and for the measures."""
+    from workbench.recording.label_origin import label_origin
+
+    origin = label_origin(recording, column)
+    if origin is None:
+        return {}
+    told: dict[str, Any] = {"labels_origin": origin.sentence(column)}
+    if origin.accuracy is not None:
+        told |= {"labels_accuracy": origin.accuracy, "labels_measured": origin.n}
+    return told
 
 
 def _null_method(sample: Sample) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _NAMES = {"recorded": "gdv", "untrained": "gdv untrained"}
 DIFFERENCE = "gdv minus untrained"
+ACCURACY = "accuracy of the tagger"
 CLUSTER_NAMES = {"kmeans": "k-means", "hdbscan": "HDBSCAN"}
 
 
@@ -43,7 +44,21 @@ def measures_of(data: xr.Dataset, null_methods: dict[str, str]) -> tuple[Measure
                 measures.append(_difference(at, where, int(data.attrs["n_bootstrap"])))
             if "agreement" in data:
                 measures += _agreements(data, at, where, null_methods[str(kind)])
-    return tuple(measures)
+    return (*measures, *_labels_accuracy(data))
+
+
+def _labels_accuracy(data: xr.Dataset) -> list[Measure]:
+    if "labels_accuracy" not in data.attrs:
+        return []
+    measured = Measure(
+        ACCURACY,
+        float(data.attrs["labels_accuracy"]),
+        "1",
+        int(data.attrs["labels_measured"]),
+        why_no_null="measured beforehand on gold labels of other texts",
+        note=str(data.attrs["labels_origin"]),
+    )
+    return [measured]
 
 
 def _gdv(data: xr.Dataset, at: xr.Dataset, where: dict[str, str], method: str) -> Measure:

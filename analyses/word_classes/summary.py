@@ -44,6 +44,8 @@ def summarize(data: xr.Dataset) -> str:
             for method in data["cluster_method"].values
             for kind in kinds
         ]
+    if "labels_origin" in data.attrs:
+        sentences.append(str(data.attrs["labels_origin"]))
     sentences += _left_out(data)
     return " ".join(sentences)
 
