@@ -132,8 +132,8 @@ def _clouds(part: pd.DataFrame, labels: str, classes: list[str], first: bool) ->
         ]
         clouds.append(
             go.Scatter(
-                x=here["x"],
-                y=here["y"],
+                x=here["x"].to_numpy(np.float32),
+                y=here["y"].to_numpy(np.float32),
                 mode="markers",
                 marker={
                     "color": COLOURS[number % len(COLOURS)],
