@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
 from workbench.analysis.companions import check_untrained
+from workbench.analysis.parameters import check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, nearest
 from workbench.recording.recording import Recording
@@ -181,12 +182,7 @@ class Probing(Analysis):
         if self.probe not in PROBES:
             raise UsageError(f"Found probe '{self.probe}'; {nearest(str(self.probe), PROBES)}")
         least = {"n_rows": 10, "min_per_class": 2, "n_folds": 2, "n_permutations": 19}
-        for name, smallest in {**least, "n_bootstrap": 19}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        check_whole(self, {**least, "n_bootstrap": 19})
 
     def _made(self) -> Probe:
         from probes.linear import LinearProbe
