@@ -92,12 +92,11 @@ class Factors:
 
     def product(self, vector: torch.Tensor, total: torch.Tensor) -> None:
         """Add the sum of gradients, weighted by (rows, outputs), to `total` (size,)."""
-        import torch
-
         for use, delta in zip(self._uses, self._deltas, strict=True):
-            summed = torch.einsum("ro,porc->rpc", vector, delta)[None]
-            shaped = summed[:, :, None] if isinstance(use, Weighted) else summed
-            self.view.add(use.gradient(shaped).sum((0, 1)), total)
+            mixed = delta.new_zeros(delta[:, 0].shape)  # (positions, rows, out)
+            for number, weights in enumerate(vector.T):
+                mixed.addcmul_(delta[:, number], weights[:, None])
+            self.view.add(_gradient_sum(use, mixed.flatten(0, 1)), total)
 
     def kernel(self, max_mib: float) -> torch.Tensor:
         """Kernel by whichever way is cheaper, (rows * outputs, rows * outputs).
@@ -187,6 +186,14 @@ def width(use: Weighted | LookedUp) -> int:
     int
     """
     return use.view.shape[0] if isinstance(use, Weighted) else use.view.shape[-1]
+
+
+def _gradient_sum(use: Weighted | LookedUp, delta: torch.Tensor) -> torch.Tensor:
+    """Gradient of all rows together, for delta (positions * rows, out)."""
+    if isinstance(use, Weighted):
+        return delta.T @ use.entered[:, 0].transpose(0, 1).flatten(0, 1)
+    entries = use.entries.T.flatten()
+    return delta.new_zeros(use.view.shape).index_add_(0, entries, delta)
 
 
 def _gradient_rows(use: Weighted | LookedUp, delta: torch.Tensor, part: slice) -> torch.Tensor:
