@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from analyses.word_classes.arrays import Layout
     from analyses.word_classes.site import SiteFindings, SiteJob
+    from analyses.word_classes.site_clusters import ClusterJob
     from workbench.analysis.measure import Measure
 
 METHOD = (
@@ -41,8 +42,22 @@ METHOD = (
     "time) drawn with replacement; units stay scaled as in the sample. In language, each row has "
     "two labels, the class of its own word (the last one read) and that of the next word, "
     "compared on one pool of rows; a network that merely keeps its input clusters by the first. "
-    "GDV depends on the basis of the units, so sites are compared in their own bases."
+    "GDV depends on the basis of the units, so sites are compared in their own bases. Clusters are "
+    "found in the same scaled rows without labels, by k-means (as many as there are classes) and "
+    "HDBSCAN (rows that it leaves out count as one cluster), and compared with classes by adjusted "
+    "mutual information: 0 for clusters that say nothing of classes, 1 for the same partition. "
+    "Their null and intervals keep the clusters and draw labels, or stimuli, anew."
 )
+# Smallest values that parameters can have.
+_LEAST = {
+    "n_per_class": 2,
+    "min_per_class": 2,
+    "n_permutations": 19,
+    "n_bootstrap": 19,
+    "n_picture_rows": 4,
+    "n_cluster_rows": 4,
+    "min_cluster_size": 2,
+}
 
 
 class WordClasses(Analysis):
@@ -68,6 +83,12 @@ class WordClasses(Analysis):
         Pictures to make, out of ``mds``, ``tsne``, ``umap``.
     n_picture_rows : int
         Rows in each picture, at most.
+    clusters : tuple of str
+        Ways to cluster rows without labels, out of ``kmeans``, ``hdbscan``; none: no clusters.
+    n_cluster_rows : int
+        Rows to cluster, at most; equally many of every class.
+    min_cluster_size : int
+        Rows of the smallest cluster that HDBSCAN finds; fewer where there are few rows.
     seed : int
 
     Examples
@@ -76,7 +97,7 @@ class WordClasses(Analysis):
     >>> activity += 0.1 * np.random.default_rng(0).standard_normal(activity.shape)
     >>> model = WordClasses(embeddings=()).fit(activity, np.repeat(["noun", "verb"], 30))
     >>> [measure.beats_null for measure in model.result_.measures]
-    [True]
+    [True, True, True]
     """
 
     spec = Spec(
@@ -108,6 +129,9 @@ class WordClasses(Analysis):
         n_bootstrap: int = 200,
         embeddings: Iterable[str] = ("mds", "tsne", "umap"),
         n_picture_rows: int = 400,
+        clusters: Iterable[str] = ("kmeans", "hdbscan"),
+        n_cluster_rows: int = 600,
+        min_cluster_size: int = 15,
         seed: int = 0,
     ) -> None:
         self.labels = labels
@@ -119,6 +143,9 @@ class WordClasses(Analysis):
         self.n_bootstrap = n_bootstrap
         self.embeddings = embeddings
         self.n_picture_rows = n_picture_rows
+        self.clusters = clusters
+        self.n_cluster_rows = n_cluster_rows
+        self.min_cluster_size = min_cluster_size
         self.seed = seed
 
     def compute(
@@ -144,24 +171,30 @@ class WordClasses(Analysis):
         samples = draw_samples(pool, classes, self.n_per_class, self.seed)
         pictured = self._pictured(pool, samples[-1])
         recordings = [recording] if untrained is None else [recording, untrained]
-        jobs = [self._job(recordings, site, samples, pictured) for site in sites]
+        clustering = self._clustering(samples)
+        jobs = [self._job(recordings, site, samples, pictured, clustering) for site in sites]
         found = dict(zip(sites, _worked_on(map_sites, jobs), strict=True))
         layout = _layout(recording, found, classes, samples, self._methods(), pictured)
         attributes = {
             **self._attributes(pool, samples, left_out),
+            **_origin(recording, self.labels),
             "kind": recording.kind,
             "sites_left_out": [site for site in sites if found[site].fault],
             "flattened": _flattened(recording, sites),
         }
-        data = _assembled(layout, found, attributes)
+        data = _assembled(layout, found, attributes, clustering)
         return Findings(data, measures_of(data, {s.kind: _null_method(s) for s in samples}))
 
     @staticmethod
     def figures(data: xr.Dataset) -> dict[str, go.Figure]:
-        """Figures of a result, by title; see `figures.figures`."""
+        """Figures of a result, by title; see `figures.figures` and `cluster_figures`."""
+        from analyses.word_classes.cluster_figures import clusters_by_site
         from analyses.word_classes.figures import figures
 
-        return figures(data)
+        drawn = figures(data)
+        if "agreement" in data:
+            drawn["Clusters against classes"] = clusters_by_site(data)
+        return drawn
 
     @staticmethod
     def summarize(
@@ -181,15 +214,14 @@ class WordClasses(Analysis):
         return make_example(kind, seed)
 
     def _methods(self) -> tuple[str, ...]:
-        given = self.embeddings
-        return tuple(given.split(",")) if isinstance(given, str) else tuple(given)
+        return _listed(self.embeddings)
 
     def _check_parameters(self) -> None:
+        from analyses.word_classes.clusters import METHODS as CLUSTER_METHODS
         from analyses.word_classes.embeddings import METHODS
         from analyses.word_classes.standardize import DEAD_UNITS
 
-        least = {"n_per_class": 2, "min_per_class": 2, "n_permutations": 19, "n_bootstrap": 19}
-        check_whole(self, {**least, "n_picture_rows": 4})
+        check_whole(self, _LEAST)
         if self.dead_units not in DEAD_UNITS:
             raise UsageError(
                 f"Found dead_units='{self.dead_units}'; {nearest(self.dead_units, DEAD_UNITS)}"
@@ -197,6 +229,9 @@ class WordClasses(Analysis):
         for method in self._methods():
             if method not in METHODS:
                 raise UsageError(f"Found embedding '{method}'; {nearest(method, METHODS)}")
+        for method in _listed(self.clusters):
+            if method not in CLUSTER_METHODS:
+                raise UsageError(f"Found clusters='{method}'; {nearest(method, CLUSTER_METHODS)}")
 
     def _pictured(self, pool: Pool, sample: Sample) -> Pool:
         from workbench.statistics.balance import balanced_rows
@@ -207,7 +242,12 @@ class WordClasses(Analysis):
         return pool.take(np.array([place[row] for row in rows.tolist()]))
 
     def _job(
-        self, recordings: list[Recording], site: str, samples: list[Sample], pictured: Pool
+        self,
+        recordings: list[Recording],
+        site: str,
+        samples: list[Sample],
+        pictured: Pool,
+        clustering: ClusterJob,
     ) -> SiteJob:
         from analyses.word_classes.site import SiteJob
         from workbench.analysis.site_rows import SiteRows
@@ -223,6 +263,23 @@ class WordClasses(Analysis):
             n_permutations=int(self.n_permutations),
             n_bootstrap=int(self.n_bootstrap),
             seed=int(self.seed),
+            clustering=clustering,
+        )
+
+    def _clustering(self, samples: list[Sample]) -> ClusterJob:
+        from analyses.word_classes.site import LEAST_STIMULI
+        from analyses.word_classes.site_clusters import ClusterJob
+        from workbench.statistics.balance import balanced_rows
+
+        n_each = max(2, int(self.n_cluster_rows) // len(np.unique(samples[0].codes)))
+        return ClusterJob(
+            methods=_listed(self.clusters),
+            samples=tuple(s.take(balanced_rows(s.codes, n_each, int(self.seed))) for s in samples),
+            min_cluster_size=int(self.min_cluster_size),
+            n_permutations=int(self.n_permutations),
+            n_bootstrap=int(self.n_bootstrap),
+            least_groups=LEAST_STIMULI,
+            seed=int(self.seed),
         )
 
     def _attributes(
@@ -237,8 +294,14 @@ class WordClasses(Analysis):
             "n_unlabelled": pool.n_unlabelled,
             "n_without_next": pool.n_without_next,
             "n_bootstrap": int(self.n_bootstrap),
+            "min_cluster_size": int(self.min_cluster_size),
             "null_labels": "shifted labels" if samples[0].timeline else "shuffled labels",
         }
+
+
+def _listed(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Names as a command line or a recipe gives them; an empty text names none."""
+    return tuple(filter(None, given.split(","))) if isinstance(given, str) else tuple(given)
 
 
 def _usable_sites(recording: Recording, patterns: str | Iterable[str] | None) -> list[str]:
@@ -278,11 +341,17 @@ def _layout(
 
 
 def _assembled(
-    layout: Layout, found: dict[str, SiteFindings], attributes: dict[str, Any]
+    layout: Layout,
+    found: dict[str, SiteFindings],
+    attributes: dict[str, Any],
+    clustering: ClusterJob,
 ) -> xr.Dataset:
     from analyses.word_classes.arrays import assemble
+    from analyses.word_classes.cluster_arrays import with_clusters
 
-    return assemble(layout, [found[site] for site in layout.sites], attributes)
+    findings = [found[site] for site in layout.sites]
+    data = assemble(layout, findings, attributes)
+    return with_clusters(data, findings, clustering) if clustering.methods else data
 
 
 def _flattened(recording: Recording, sites: list[str]) -> list[str]:
@@ -292,6 +361,19 @@ def _flattened(recording: Recording, sites: list[str]) -> list[str]:
         for site, shape in shapes.items()
         if len(shape) > 1
     ]
+
+
+def _origin(recording: Recording, column: str) -> dict[str, Any]:
+    """What the recording says of its labels, for readers and for the measures."""
+    from workbench.recording.label_origin import label_origin
+
+    origin = label_origin(recording, column)
+    if origin is None:
+        return {}
+    told: dict[str, Any] = {"labels_origin": origin.sentence(column)}
+    if origin.accuracy is not None:
+        told |= {"labels_accuracy": origin.accuracy, "labels_measured": origin.n}
+    return told
 
 
 def _null_method(sample: Sample) -> str:

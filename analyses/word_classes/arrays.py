@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 STATES = ("recorded", "untrained")
-_CELL = ("state", "site", "label_kind")
+CELL = ("state", "site", "label_kind")
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,20 @@ def assemble(
     values = np.stack([each.gdv for each in findings], axis=1)
     shuffled = np.stack([each.shuffled for each in findings], axis=1)
     redrawn = np.stack([each.redrawn for each in findings], axis=1)
-    p_values = _over_cells(_p_less, values, shuffled)
+    p_values = over_cells(_p_less, values, shuffled)
     corrected = np.apply_along_axis(benjamini_hochberg, 1, p_values)
-    low, high = np.moveaxis(_over_cells(_interval, redrawn), -1, 0)
-    null = np.moveaxis(_over_cells(_null, shuffled), -1, 0)
+    low, high = np.moveaxis(over_cells(interval_of, redrawn), -1, 0)
+    null = np.moveaxis(over_cells(null_of, shuffled), -1, 0)
     variables: dict[str, Any] = {
-        "gdv": (_CELL, values),
-        "gdv_over_bound": (_CELL, values / bound),
-        "gdv_low": (_CELL, low),
-        "gdv_high": (_CELL, high),
-        **{f"null_{name}": (_CELL, part) for name, part in zip(_NULL_PARTS, null, strict=True)},
-        "p_value": (_CELL, p_values),
-        "p_corrected": (_CELL, corrected),
-        "beats_null": (_CELL, corrected <= ALPHA),
-        "dead_units": (_CELL, np.stack([each.dead for each in findings], axis=1)),
+        "gdv": (CELL, values),
+        "gdv_over_bound": (CELL, values / bound),
+        "gdv_low": (CELL, low),
+        "gdv_high": (CELL, high),
+        **{f"null_{name}": (CELL, part) for name, part in zip(_NULL_PARTS, null, strict=True)},
+        "p_value": (CELL, p_values),
+        "p_corrected": (CELL, corrected),
+        "beats_null": (CELL, corrected <= ALPHA),
+        "dead_units": (CELL, np.stack([each.dead for each in findings], axis=1)),
         "mean_distance": (
             ("site", "label_kind", "class", "class_other"),
             np.stack([each.means[0] for each in findings]),
@@ -107,26 +107,26 @@ _NULL_PARTS = ("mean", "sd", "low", "high", "draws")
 
 def _coordinates(layout: Layout, n_states: int) -> dict[str, Any]:
     coordinates: dict[str, Any] = {
-        "state": _texts(STATES[:n_states]),
-        "site": _texts(layout.sites),
-        "label_kind": _texts(sample.kind for sample in layout.samples),
-        "class": _texts(layout.classes),
-        "class_other": _texts(layout.classes),
+        "state": texts(STATES[:n_states]),
+        "site": texts(layout.sites),
+        "label_kind": texts(sample.kind for sample in layout.samples),
+        "class": texts(layout.classes),
+        "class_other": texts(layout.classes),
     }
     if not layout.methods:
         return coordinates
     pictured = layout.pictured
     labels = [pictured.labels[sample.kind] for sample in layout.samples]
     coordinates |= {
-        "method": _texts(layout.methods),
+        "method": texts(layout.methods),
         "axis": [0, 1],
         "row": ("picture_row", pictured.rows),
         "stimulus": ("picture_row", pictured.groups),
         "token": ("picture_row", _tokens(layout.rows, pictured.rows)),
-        "class_own": ("picture_row", _texts(labels[0])),
+        "class_own": ("picture_row", texts(labels[0])),
     }
     if NEXT in pictured.labels:
-        coordinates["class_next"] = ("picture_row", _texts(labels[1]))
+        coordinates["class_next"] = ("picture_row", texts(labels[1]))
     return coordinates
 
 
@@ -137,16 +137,16 @@ def class_coordinate(kind: str) -> str:
 
 def _tokens(rows: pd.DataFrame, chosen: NDArray[np.int64]) -> NDArray:
     if "token" not in rows:
-        return _texts("" for _ in chosen)
-    return _texts(rows["token"].iloc[chosen])
+        return texts("" for _ in chosen)
+    return texts(rows["token"].iloc[chosen])
 
 
-def _texts(values: Any) -> NDArray:
+def texts(values: Any) -> NDArray:
     # Plain objects: the only text arrays that every supported xarray and zarr store alike.
     return np.array([str(value) for value in values], dtype=object)
 
 
-def _over_cells(function: Any, *arrays: NDArray) -> NDArray[np.float64]:
+def over_cells(function: Any, *arrays: NDArray) -> NDArray[np.float64]:
     cells = arrays[0].shape[:3]
     results = [function(*(array[index] for array in arrays)) for index in np.ndindex(*cells)]
     return np.array(results, dtype=np.float64).reshape(*cells, *np.shape(results[0]))
@@ -156,7 +156,7 @@ def _p_less(value: float, draws: NDArray) -> float:
     return permutation_p(float(value), _defined(draws), "less")
 
 
-def _null(draws: NDArray) -> tuple[float, float, float, float, float]:
+def null_of(draws: NDArray) -> tuple[float, float, float, float, float]:
     draws = _defined(draws)
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(draws.mean()), float(draws.std()), float(low), float(high), float(len(draws))
@@ -172,7 +172,7 @@ def _defined(draws: NDArray) -> NDArray:
     return defined
 
 
-def _interval(draws: NDArray) -> tuple[float, float]:
+def interval_of(draws: NDArray) -> tuple[float, float]:
     defined = draws[np.isfinite(draws)]
     # Where most draws lose a class, those left over are no fair sample.
     if len(defined) < 2 or len(defined) < len(draws) / 2:
@@ -182,16 +182,16 @@ def _interval(draws: NDArray) -> tuple[float, float]:
 
 def _differences(values: NDArray, redrawn: NDArray) -> dict[str, Any]:
     difference, draws = (values[0] - values[1])[None], (redrawn[0] - redrawn[1])[None]
-    low, high = np.moveaxis(_over_cells(_interval, draws), -1, 0)
-    spread = _over_cells(_spread, draws)
-    p_values = np.where(np.isfinite(low), _over_cells(_p_difference, difference, draws), np.nan)
+    low, high = np.moveaxis(over_cells(interval_of, draws), -1, 0)
+    spread = over_cells(_spread, draws)
+    p_values = np.where(np.isfinite(low), over_cells(_p_difference, difference, draws), np.nan)
     corrected = np.full_like(p_values, np.nan)
     for kind in range(p_values.shape[2]):
         tested = np.isfinite(p_values[0, :, kind])
         corrected[0, tested, kind] = benjamini_hochberg(p_values[0, tested, kind])
     parts = {"": difference, "_low": low, "_high": high, "_sd": spread}
     parts |= {"_p_value": p_values, "_p_corrected": corrected}
-    return {f"difference{name}": (_CELL[1:], part[0]) for name, part in parts.items()}
+    return {f"difference{name}": (CELL[1:], part[0]) for name, part in parts.items()}
 
 
 def _spread(draws: NDArray) -> float:

@@ -40,8 +40,9 @@ def pair_distances(values: NDArray) -> NDArray[np.float64]:
     """
     distances = np.empty((len(values), len(values)))
     for rows, columns, block in _blocks(values):
-        distances[rows, columns] = block
+        # Rounding may differ between a pair and its mirror image.
         distances[columns, rows] = block.T
+        distances[rows, columns] = np.maximum(block, block.T) if rows == columns else block
     return distances
 
 

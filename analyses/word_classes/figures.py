@@ -88,7 +88,7 @@ def separation_by_site(data: xr.Dataset) -> go.Figure:
         f"{data.attrs['bound']:.3f}; bars are 95 % intervals over stimuli",
     )
     figure.update_yaxes(title="GDV (no unit)")
-    figure.update_xaxes(title="site", range=[-0.5, len(places) - 0.4], **_site_ticks(data))
+    figure.update_xaxes(title="site", range=[-0.5, len(places) - 0.4], **site_ticks(data))
     figure.update_layout(height=620, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"})
     return figure
 
@@ -156,7 +156,18 @@ def picture(data: xr.Dataset, method: str) -> go.Figure:
     return figure
 
 
-def _site_ticks(data: xr.Dataset) -> dict[str, Any]:
+def site_ticks(data: xr.Dataset) -> dict[str, Any]:
+    """Ticks of an axis of sites, short and slanted where there are many.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+
+    Returns
+    -------
+    dict
+        Of plotly's axes.
+    """
     names = short_names(names_of(data, "site"))
     step = -(-len(names) // _MOST_TICKS)
     places = list(range(0, len(names), step))

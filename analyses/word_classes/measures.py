@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _NAMES = {"recorded": "gdv", "untrained": "gdv untrained"}
 DIFFERENCE = "gdv minus untrained"
+ACCURACY = "accuracy of the tagger"
+CLUSTER_NAMES = {"kmeans": "k-means", "hdbscan": "HDBSCAN"}
 
 
 def measures_of(data: xr.Dataset, null_methods: dict[str, str]) -> tuple[Measure, ...]:
@@ -40,7 +42,23 @@ def measures_of(data: xr.Dataset, null_methods: dict[str, str]) -> tuple[Measure
             ]
             if "difference" in data:
                 measures.append(_difference(at, where, int(data.attrs["n_bootstrap"])))
-    return tuple(measures)
+            if "agreement" in data:
+                measures += _agreements(data, at, where, null_methods[str(kind)])
+    return (*measures, *_labels_accuracy(data))
+
+
+def _labels_accuracy(data: xr.Dataset) -> list[Measure]:
+    if "labels_accuracy" not in data.attrs:
+        return []
+    measured = Measure(
+        ACCURACY,
+        float(data.attrs["labels_accuracy"]),
+        "1",
+        int(data.attrs["labels_measured"]),
+        why_no_null="measured beforehand on gold labels of other texts",
+        note=str(data.attrs["labels_origin"]),
+    )
+    return [measured]
 
 
 def _gdv(data: xr.Dataset, at: xr.Dataset, where: dict[str, str], method: str) -> Measure:
@@ -70,14 +88,69 @@ def _notes(data: xr.Dataset, at: xr.Dataset, no_interval: bool) -> list[str]:
     notes = [f"{100 * share:.1f} % of the bound {bound:.3f}"]
     if int(at["dead_units"]):
         notes.append(f"{int(at['dead_units'])} units never vary")
-    if no_interval:
-        notes.append("too few stimuli for an interval")
-    if data.sizes["site"] > ALPHA * (int(at["null_draws"]) + 1):
+    return notes + _limits(data.sizes["site"], int(at["null_draws"]), no_interval)
+
+
+def _limits(n_sites: int, n_draws: int, no_interval: bool) -> list[str]:
+    notes = ["too few stimuli for an interval"] if no_interval else []
+    if n_sites > ALPHA * (n_draws + 1):
         notes.append(
-            f"with {data.sizes['site']} sites a single one cannot pass the correction: raise "
-            "n_permutations"
+            f"with {n_sites} sites a single one cannot pass the correction: raise n_permutations"
         )
     return notes
+
+
+def _agreements(
+    data: xr.Dataset, at: xr.Dataset, where: dict[str, str], method: str
+) -> list[Measure]:
+    return [
+        _agreement(data, at.sel(cluster_method=name, state=state), where, method)
+        for name in data["cluster_method"].values
+        for state in data["state"].values
+    ]
+
+
+def _agreement(data: xr.Dataset, at: xr.Dataset, where: dict[str, str], method: str) -> Measure:
+    draws = int(at["agreement_null_draws"])
+    null = Null(
+        f"the same clusters, {method}",
+        float(at["agreement_null_mean"]),
+        float(at["agreement_null_sd"]),
+        draws,
+        float(at["agreement_p_value"]),
+    )
+    interval = _interval(at["agreement_low"], at["agreement_high"])
+    untrained = "" if str(at["state"].values) == "recorded" else " untrained"
+    notes = [f"adjusted mutual information of {data.attrs['n_clustered']} rows", found_of(at)]
+    return Measure(
+        f"agreement of {CLUSTER_NAMES[str(at['cluster_method'].values)]} clusters{untrained}",
+        float(at["agreement"]),
+        "1",
+        int(at["clustered_stimuli"]),
+        interval,
+        null,
+        bool(at["agreement_beats_null"]),
+        where=where,
+        note="; ".join(notes + _limits(data.sizes["site"], draws, interval is None)),
+    )
+
+
+def found_of(at: xr.Dataset) -> str:
+    """How many clusters there are at one site, and what is in none.
+
+    Parameters
+    ----------
+    at : xarray.Dataset
+        One cluster method, state, site and kind of label.
+
+    Returns
+    -------
+    str
+    """
+    if str(at["cluster_method"].values) == "kmeans":
+        return f"{int(at['n_clusters'])} clusters"
+    share = f"{100 * float(at['unclustered']):.0f} % of rows in none"
+    return f"{int(at['n_clusters']) or 'no'} clusters, {share}"
 
 
 def _difference(at: xr.Dataset, where: dict[str, str], n_draws: int) -> Measure:

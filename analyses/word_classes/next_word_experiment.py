@@ -31,7 +31,8 @@ LAST = "class of the last input word"
 FIXED = "class of the next word, that of the last fixed"
 SHUFFLED = "shuffled classes"
 IDENTITY = "one random class for every next word"
-LABELS = (NEXT, LAST, FIXED, SHUFFLED, IDENTITY)
+LAST_IDENTITY = "one random class for every last input word"
+LABELS = (NEXT, LAST, FIXED, SHUFFLED, IDENTITY, LAST_IDENTITY)
 _SHUFFLES = 20
 
 
@@ -154,6 +155,7 @@ def _measured(
     following = held_out.classes[places + window]
     last = held_out.classes[places + window - 1]
     identity = control_task(runs[:, -1], following, "uniform", seed)
+    last_identity = control_task(runs[:, -2], following, "uniform", seed)
     generator = np.random.default_rng(seed)
     shuffles = [generator.permutation(following) for _ in range(_SHUFFLES)]
     rows = []
@@ -167,6 +169,7 @@ def _measured(
                 FIXED: conditional_gdv(x, following, last, seed=seed),
                 SHUFFLED: float(np.mean([gdv(x, each) for each in shuffles])),
                 IDENTITY: _balanced_gdv(x, identity, seed),
+                LAST_IDENTITY: _balanced_gdv(x, last_identity, seed),
             }
             rows += [
                 {"seed": seed, "network": name, "layer": layer, "labels": key, "gdv": value}

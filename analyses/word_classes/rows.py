@@ -92,6 +92,14 @@ class Sample:
     by_group: bool
     timeline: Timeline | None = None
 
+    def take(self, chosen: NDArray[np.int64]) -> Sample:
+        """A part of the sample."""
+        line = self.timeline
+        if line is not None:
+            line = Timeline(line.codes, line.series, line.places[chosen])
+        rows, groups, codes = (each[chosen] for each in (self.rows, self.groups, self.codes))
+        return Sample(self.kind, rows, groups, codes, self.by_group, line)
+
 
 @dataclass(frozen=True)
 class Timeline:

@@ -14,14 +14,19 @@ from analyses.word_classes.embeddings import embed
 from analyses.word_classes.gdv import contrast
 from analyses.word_classes.resampling import class_means, redrawn_gdv, shuffled_gdv
 from analyses.word_classes.rows import Sample
-from analyses.word_classes.standardize import NoVaryingUnitError, check_finite, standardize
+from analyses.word_classes.shuffling import shuffled_codes
+from analyses.word_classes.site_clusters import ClusterJob, agreements
+from analyses.word_classes.standardize import (
+    NoVaryingUnitError,
+    Standardized,
+    check_finite,
+    standardize,
+)
 from workbench.analysis.site_rows import SiteRows
 from workbench.statistics.bootstrap import bootstrap_weights
-from workbench.statistics.permutation import circular_shifts, group_permutation
 
 # An interval from fewer stimuli than these would promise more than it can hold.
 LEAST_STIMULI = 5
-_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class SiteJob:
         Of `embeddings.METHODS`.
     dead_units : str
     n_permutations, n_bootstrap, seed : int
+    clustering : ClusterJob
     """
 
     sources: tuple[SiteRows, ...]
@@ -50,6 +56,7 @@ class SiteJob:
     n_permutations: int
     n_bootstrap: int
     seed: int
+    clustering: ClusterJob
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,9 @@ class SiteFindings:
         Without columns if there are too few stimuli.
     dead : ndarray (states, kinds) of int
         Units that never vary.
+    agreement, n_clusters, unclustered : ndarray (states, kinds, cluster methods)
+    agreement_shuffled : ndarray (states, kinds, cluster methods, permutations)
+    agreement_redrawn : ndarray (states, kinds, cluster methods, bootstraps)
     pictures : ndarray (methods, pictured, 2)
     fault : str
         Why there is nothing; empty otherwise.
@@ -76,6 +86,11 @@ class SiteFindings:
     shuffled: NDArray = field(default_factory=lambda: np.empty(0))
     redrawn: NDArray = field(default_factory=lambda: np.empty(0))
     dead: NDArray = field(default_factory=lambda: np.empty(0))
+    agreement: NDArray = field(default_factory=lambda: np.empty(0))
+    n_clusters: NDArray = field(default_factory=lambda: np.empty(0))
+    unclustered: NDArray = field(default_factory=lambda: np.empty(0))
+    agreement_shuffled: NDArray = field(default_factory=lambda: np.empty(0))
+    agreement_redrawn: NDArray = field(default_factory=lambda: np.empty(0))
     pictures: NDArray = field(default_factory=lambda: np.empty(0))
     fault: str = ""
 
@@ -90,7 +105,13 @@ def work_on_site(job: SiteJob) -> SiteFindings:
     """
     try:
         activity = [_Activity.read(source) for source in job.sources]
-        cells = [[_cell(job, each, sample) for sample in job.samples] for each in activity]
+        cells = [
+            [
+                {**_cell(job, each, sample), **_clusters(job, each, part)}
+                for sample, part in zip(job.samples, job.clustering.samples, strict=True)
+            ]
+            for each in activity
+        ]
         pictures = _pictures(job, activity[0])
     except NoVaryingUnitError:
         return SiteFindings(fault="no unit varies")
@@ -98,29 +119,6 @@ def work_on_site(job: SiteJob) -> SiteFindings:
         name: np.array([[cell[name] for cell in row] for row in cells]) for name in cells[0][0]
     }
     return SiteFindings(**stacked, pictures=pictures)
-
-
-def shuffled_codes(sample: Sample, n_draws: int, seed: int) -> NDArray[np.int64]:
-    """Classes (draws, rows) shuffled over rows or whole stimuli, or shifted in time."""
-    generator = np.random.default_rng([seed, 1])
-    if sample.timeline is not None:
-        return np.stack([_shifted(sample, generator) for _ in range(n_draws)])
-    if sample.by_group:
-        orders = [group_permutation(sample.groups, generator) for _ in range(n_draws)]
-        return np.stack([sample.codes[order] for order in orders])
-    return np.stack([generator.permutation(sample.codes) for _ in range(n_draws)])
-
-
-def _shifted(sample: Sample, generator: np.random.Generator) -> NDArray[np.int64]:
-    timeline, n_classes = sample.timeline, int(sample.codes.max()) + 1
-    assert timeline is not None  # noqa: S101 - the caller looked
-    for _ in range(_TRIES):
-        order = circular_shifts(timeline.series, generator)
-        codes = timeline.codes[order][timeline.places]
-        # A shift that leaves a class without a pair has no GDV.
-        if np.bincount(codes, minlength=n_classes).min() > 1:
-            return codes
-    return sample.codes
 
 
 @dataclass(frozen=True)
@@ -137,11 +135,15 @@ class _Activity:
         check_finite(values, f"site '{source.site}'", source.rows)
         return cls(values, source.rows)
 
+    def scaled(self, rows: NDArray[np.int64], dead_units: str) -> Standardized:
+        """Rows with units of one spread."""
+        return standardize(self.values[np.searchsorted(self.rows, rows)], dead_units)
+
     def distances(
         self, rows: NDArray[np.int64], dead_units: str
     ) -> tuple[NDArray[np.float64], int]:
         """Distances in the units that GDV uses, and the number of dead units."""
-        scaled = standardize(self.values[np.searchsorted(self.rows, rows)], dead_units)
+        scaled = self.scaled(rows, dead_units)
         return pair_distances(scaled.values) / math.sqrt(scaled.n_units), scaled.n_dead
 
 
@@ -156,6 +158,12 @@ def _cell(job: SiteJob, activity: _Activity, sample: Sample) -> dict[str, NDArra
         "redrawn": _redrawn(job, distances, sample),
         "dead": n_dead,
     }
+
+
+def _clusters(job: SiteJob, activity: _Activity, sample: Sample) -> dict[str, NDArray]:
+    if not job.clustering.methods:
+        return {}
+    return agreements(job.clustering, activity.scaled(sample.rows, job.dead_units).values, sample)
 
 
 def _redrawn(job: SiteJob, distances: NDArray[np.float64], sample: Sample) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.word_classes.arrays import own_kind
+from analyses.word_classes.measures import CLUSTER_NAMES, found_of
 from analyses.word_classes.rows import NEXT, OWN
 from workbench.statistics.correction import ALPHA
 
@@ -37,6 +38,14 @@ def summarize(data: xr.Dataset) -> str:
         sentences.append("No untrained recording was given, so what training added is not known.")
     if own == OWN and NEXT not in kinds:
         sentences.append("Too few rows carry the class of the next word to compare with it.")
+    if "agreement" in data:
+        sentences += [
+            _clusters(data.sel(cluster_method=method, label_kind=kind))
+            for method in data["cluster_method"].values
+            for kind in kinds
+        ]
+    if "labels_origin" in data.attrs:
+        sentences.append(str(data.attrs["labels_origin"]))
     sentences += _left_out(data)
     return " ".join(sentences)
 
@@ -114,6 +123,34 @@ def _training(data: xr.Dataset, kind: str) -> str:
         f"{of}, training {verb} clustering at {site} from {untrained:.4f} to {trained:.4f} "
         f"(difference {difference:+.4f}, 95 % interval {float(at['difference_low']):+.4f} to "
         f"{float(at['difference_high']):+.4f})."
+    )
+
+
+def _clusters(cell: xr.Dataset) -> str:
+    """Where clusters of one method agree best with one kind of label."""
+    recorded = cell.sel(state="recorded")
+    best = recorded.isel(site=int(np.argmax(recorded["agreement"].values)))
+    name = CLUSTER_NAMES[str(cell["cluster_method"].values)]
+    kind = str(cell["label_kind"].values)
+    with_what = "the labels" if kind == "own label" else f"the class of the {kind}"
+    value, site = float(best["agreement"]), str(best["site"].values)
+    if not bool(recorded["agreement_beats_null"].any()):
+        return (
+            f"Clusters found without labels ({name}, {found_of(best)}) agree with {with_what} "
+            f"nowhere more than with {cell.attrs['null_labels']}; adjusted mutual information is "
+            f"{value:.3f} at most, at {site}."
+        )
+    low, high = float(best["agreement_low"]), float(best["agreement_high"])
+    interval = f"95 % interval {low:.3f} to {high:.3f}; " if np.isfinite(low) else ""
+    untrained = ""
+    if "untrained" in cell["state"].values:
+        other = cell["agreement"].sel(state="untrained", site=site)
+        untrained = f"; untrained {float(other):.3f}"
+    return (
+        f"Clusters found without labels ({name}, {found_of(best)}) agree best with {with_what} at "
+        f"{site}: adjusted mutual information {value:.3f} ({interval}{cell.attrs['null_labels']} "
+        f"{float(best['agreement_null_mean']):.3f} ± {float(best['agreement_null_sd']):.3f}"
+        f"{untrained})."
     )
 
 

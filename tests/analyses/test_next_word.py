@@ -71,8 +71,8 @@ def test_classes_of_the_next_word_emerge_and_controls_do_not(experiment):
 
 
 def test_every_layer_label_and_seed_is_in_the_table(experiment):
-    assert len(experiment.table) == 4 * 2 * 5
-    assert len(experiment.by_seed) == 3 * 4 * 2 * 5
+    assert len(experiment.table) == 4 * 2 * 6
+    assert len(experiment.by_seed) == 3 * 4 * 2 * 6
     assert (experiment.table["low"] <= experiment.table["gdv"]).all()
     assert experiment.most_frequent_class == 1.0
     assert experiment.n_rows == experiment.n_classes * 80

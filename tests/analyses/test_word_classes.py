@@ -12,7 +12,7 @@ from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.recording import open_recording
 from workbench.recording.writer import write_recording
 
-QUICK = {"embeddings": (), "n_permutations": 39, "n_bootstrap": 39}
+QUICK = {"embeddings": (), "clusters": (), "n_permutations": 39, "n_bootstrap": 39}
 
 
 def cell(result, name, **where):

@@ -7,7 +7,13 @@ import pytest
 
 import workbench as wb
 
-SETTINGS = {"embeddings": (), "n_permutations": 99, "n_bootstrap": 99, "n_per_class": 150}
+SETTINGS = {
+    "embeddings": (),
+    "clusters": (),
+    "n_permutations": 99,
+    "n_bootstrap": 99,
+    "n_per_class": 150,
+}
 STEPS, UNITS = 3000, 6
 
 

@@ -12,8 +12,9 @@ import pytest
 from workbench.demo import prose
 from workbench.demo.measure_taggers import gold_sentences, table
 from workbench.demo.sentences import sentences
-from workbench.demo.universal_tags import universal
 from workbench.errors import UsageError
+from workbench.subjects.language import taggers
+from workbench.subjects.language.universal_tags import universal
 
 
 def test_paragraphs_are_prose_and_nothing_else() -> None:
@@ -86,7 +87,7 @@ def test_tagged_prose_keeps_its_words_in_place(tagger: Any, package: str) -> Non
 
 def test_unknown_tagger_and_empty_gold_are_refused() -> None:
     unknown: Any = "brill"
-    with pytest.raises(UsageError, match="no tagger 'brill'; choose hanta or textblob"):
+    with pytest.raises(UsageError, match="Found tagger 'brill'"):
         prose.tag(["It works."], unknown)
     with pytest.raises(UsageError, match="at least one tagged sentence"):
         prose.tagger_accuracy([])
@@ -106,10 +107,10 @@ def test_a_missing_package_is_named(
         return real(name, *arguments, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    getattr(prose, f"_{tagger}").cache_clear()
+    getattr(taggers, f"_{tagger}").cache_clear()
     with pytest.raises(UsageError, match=f"pip install {package}"):
         prose.tag(["It works."], tagger)
-    getattr(prose, f"_{tagger}").cache_clear()
+    getattr(taggers, f"_{tagger}").cache_clear()
 
 
 def test_gold_classes_are_read_from_a_corpus_and_measured(tmp_path: Path) -> None:

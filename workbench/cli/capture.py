@@ -40,6 +40,10 @@ _REQUEST = (
 )
 @click.option("--text-field", help="Field or column that holds the text.  [default: text]")
 @click.option(
+    "--tagger",
+    help="Fill 'upos' of texts without word classes: hanta, hanta:de or textblob.",
+)
+@click.option(
     "--tokens",
     type=click.Path(path_type=Path),
     help="Token ids (texts, length) as .npy, for a model without tokenizer.",

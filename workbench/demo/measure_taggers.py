@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
-from workbench.demo.prose import Tagger, tagger_accuracy
+from workbench.demo.prose import tagger_accuracy
 from workbench.demo.sentences import TaggedSentence, sentences
 from workbench.errors import UsageError
+from workbench.subjects.language.taggers import Tagger
 
 
 def gold_sentences(path: Path) -> list[TaggedSentence]:
@@ -52,10 +52,12 @@ def _joined(words: Sequence[tuple[str, str]]) -> TaggedSentence:
     return TaggedSentence(forms, classes, " ".join(forms), "corpus", tuple(spans))
 
 
-def table(gold: dict[str, list[TaggedSentence]]) -> str:
+def table(
+    gold: dict[str, list[TaggedSentence]], taggers: Sequence[Tagger] = ("hanta", "textblob")
+) -> str:
     """Markdown table of accuracies, taggers by texts, and of the recall of every class."""
     lines = ["| tagger | text | words | accuracy | recall by gold class |", "|---|---|---|---|---|"]
-    for tagger in get_args(Tagger):
+    for tagger in taggers:
         for name, tagged in gold.items():
             found = tagger_accuracy(tagged, tagger)
             recall = " ".join(f"{each} {share:.2f}" for each, share in found.recall.items())
@@ -68,8 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m workbench.demo.measure_taggers")
     parser.add_argument("--text", type=Path, required=True, help="CoNLL-U file, gold classes")
-    path = parser.parse_args(arguments).text
-    print(table({path.name: gold_sentences(path), "own grammar": sentences(2000, seed=0)}))
+    parser.add_argument("--language", choices=("en", "de"), default="en")
+    options = parser.parse_args(arguments)
+    gold = {options.text.name: gold_sentences(options.text)}
+    if options.language == "de":
+        print(table(gold, ("hanta:de",)))
+    else:
+        print(table({**gold, "own grammar": sentences(2000, seed=0)}))
 
 
 if __name__ == "__main__":

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Literal
 
 from workbench.demo.sentences import TaggedSentence
-from workbench.demo.universal_tags import universal
 from workbench.errors import UsageError
+from workbench.subjects.language.taggers import Tagger, classes_by
+from workbench.subjects.language.words import split_sentences, word_spans
 
-Tagger = Literal["hanta", "textblob"]
-
-_SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!etc\.)(?<!cf\.)\s+(?=[A-Z\"'])")
-_WORD = re.compile(r"\w+(?=n't\b)|n't\b|'(?:s|re|ve|ll|d|m)\b|\w+(?:[-.]\w+)*|[^\w\s]")
 _CODE = re.compile(r"[_=<>{}\[\]|\\@#*`~^]|\(\)|::|\w\.\w|\w\(|(?<!\w)[-.]\w|\s[+/%&]|\d")
 _FEWEST_WORDS = 6
 _QUOTES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'}
@@ -96,29 +90,6 @@ def _is_prose(sentence: str) -> bool:
     )
 
 
-def split_sentences(text: str) -> list[str]:
-    """Cut running text after full stops, question and exclamation marks.
-
-    Examples
-    --------
-    >>> split_sentences("It works, e.g. here. Does it? Yes!")
-    ['It works, e.g. here.', 'Does it?', 'Yes!']
-    """
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
-
-
-def word_spans(text: str) -> list[tuple[int, int]]:
-    """Where the words stand, in characters; *n't* and *'s* are words of their own.
-
-    Examples
-    --------
-    >>> text = "It doesn't matter."
-    >>> [text[start:end] for start, end in word_spans(text)]
-    ['It', 'does', "n't", 'matter', '.']
-    """
-    return [match.span() for match in _WORD.finditer(text)]
-
-
 def tag(texts: Iterable[str], tagger: Tagger = "hanta") -> list[TaggedSentence]:
     """Tag the sentences of running text with an offline tagger.
 
@@ -127,7 +98,7 @@ def tag(texts: Iterable[str], tagger: Tagger = "hanta") -> list[TaggedSentence]:
     texts : iterable of str
         Paragraphs or sentences.
     tagger : str
-        *hanta* or *textblob*; ``data/TAGGERS.md`` says how often each is right.
+        *hanta*, *hanta:de* or *textblob*; ``data/TAGGERS.md`` says how often each is right.
 
     Returns
     -------
@@ -139,7 +110,7 @@ def tag(texts: Iterable[str], tagger: Tagger = "hanta") -> list[TaggedSentence]:
     UsageError
         If there is no such tagger, or its package is not installed.
     """
-    classes_of = _tagger(tagger)
+    classes_of = classes_by(tagger)
     tagged = []
     for text in texts:
         for sentence in split_sentences(text):
@@ -179,7 +150,7 @@ def tagger_accuracy(
     tagged_gold : sequence of TaggedSentence
         Anything with ``words`` and ``upos``.
     tagger : str
-        *hanta* or *textblob*.
+        *hanta*, *hanta:de* or *textblob*.
 
     Returns
     -------
@@ -192,7 +163,7 @@ def tagger_accuracy(
     """
     if not tagged_gold:
         raise UsageError("tagger_accuracy needs at least one tagged sentence; found none.")
-    classes_of = _tagger(tagger)
+    classes_of = classes_by(tagger)
     total: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for sentence in tagged_gold:
@@ -201,47 +172,3 @@ def tagger_accuracy(
             right[gold] += gold == found
     recall = {name: right[name] / total[name] for name in sorted(total)}
     return TaggerAccuracy(right.total() / total.total(), total.total(), recall)
-
-
-def _tagger(name: str) -> Callable[[Sequence[str]], list[str]]:
-    """The function from words to universal classes."""
-    if name == "hanta":
-        return _hanta()
-    if name == "textblob":
-        return _textblob()
-    raise UsageError(f"There is no tagger '{name}'; choose hanta or textblob.")
-
-
-@cache
-def _hanta() -> Callable[[Sequence[str]], list[str]]:
-    try:
-        from HanTa import HanoverTagger
-    except ModuleNotFoundError as error:
-        raise UsageError("The tagger hanta needs a package; run: pip install HanTa") from error
-    # A bare file name would be looked up in the working directory first, and be unpickled.
-    model = Path(HanoverTagger.__file__).parent / "morphmodel_en.pgz"
-    tagger = HanoverTagger.HanoverTagger(str(model))
-
-    def classes_of(words: Sequence[str]) -> list[str]:
-        tags = [item[2] for item in tagger.tag_sent(list(words))]
-        return universal(words, tags, "c5")
-
-    return classes_of
-
-
-@cache
-def _textblob() -> Callable[[Sequence[str]], list[str]]:
-    try:
-        from textblob.en import tag as tag_text
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "The tagger textblob needs a package; run: pip install textblob"
-        ) from error
-
-    def classes_of(words: Sequence[str]) -> list[str]:
-        # A blank inside a word would make two of it.
-        joined = " ".join(word.replace(" ", "") for word in words)
-        tags = [found for _, found in tag_text(joined, tokenize=False)]
-        return universal(words, tags, "penn")
-
-    return classes_of

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench.capturing.request import CaptureRequest
 from workbench.errors import UsageError, nearest
-from workbench.subjects.language.texts import Text, open_texts
+from workbench.recording.label_origin import LabelOrigin
+from workbench.subjects.language.tagging import labels_note, note_of, requested_texts
+from workbench.subjects.language.texts import Text
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +24,7 @@ DEMOS = ("language", "vision", "rnn", "brain", "brain-spikes")
 _STIMULI = {"language": ("sentences", "prose"), "vision": ("test", "train"), "rnn": ("trials",)}
 _N_SENTENCES = 1500
 _N_TRIALS = 200
+GRAMMAR = LabelOrigin("the grammar that wrote the sentences, so they are known")
 
 
 def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> Source:
@@ -94,29 +97,29 @@ def _language(request: CaptureRequest, checkpoint: str, staging: Path | None) ->
 
     request.check_options((*LANGUAGE_OPTIONS, "n_stimuli"))
     request.allow_stimuli("text", "tokens", "stimuli")
-    if request.text is not None:
-        texts: Iterator[Text] | None = open_texts(
-            request.text, request.option("text_field", "text")
-        )
-    else:
-        texts = None if request.tokens is not None else _own_texts(request)
+    texts, notes = requested_texts(request), labels_note(request)
+    if request.text is None and request.tokens is None:
+        texts, notes = _own_texts(request)
     model = LanguageModel(
         str(folder(checkpoint)), request.device, request.option("model_dtype", "float32")
     )
-    return LanguageSource(request, model, texts, staging)
+    return LanguageSource(request, model, texts, staging, notes)
 
 
-def _own_texts(request: CaptureRequest) -> Iterator[Text]:
+def _own_texts(request: CaptureRequest) -> tuple[Iterator[Text], dict[str, Any]]:
+    from workbench.subjects.language.taggers import ORIGINS
+
     wanted = _wanted(request, "language")
     if wanted == "sentences":
         from workbench.demo.sentences import sentences
 
-        tagged = sentences(int(request.option("n_stimuli", _N_SENTENCES)), seed=0)
+        tagged, origin = sentences(int(request.option("n_stimuli", _N_SENTENCES)), seed=0), GRAMMAR
     else:
         from workbench.demo.prose import paragraphs, tag
 
         tagged = tag(paragraphs(request.option("n_stimuli")), tagger="hanta")
-    return (_as_text(each) for each in tagged)
+        origin = ORIGINS["hanta"]
+    return (_as_text(each) for each in tagged), note_of({"upos": origin})
 
 
 def _as_text(sentence: TaggedSentence) -> Text:

@@ -13,18 +13,16 @@ from workbench.capturing.source import SiteInfo
 from workbench.errors import UsageError
 from workbench.subjects.language.model import LanguageModel
 from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
-from workbench.subjects.language.texts import open_texts
+from workbench.subjects.language.tagging import labels_note, requested_texts
 
 
 def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> LanguageSource:
     """See `workbench.subjects.addresses.open_source`."""
     request.check_options(LANGUAGE_OPTIONS)
     request = with_text_or_tokens(request)
-    texts = None
-    if request.text is not None:
-        texts = open_texts(request.text, request.option("text_field", "text"))
+    texts = requested_texts(request)
     model = LanguageModel(name, request.device, str(request.option("model_dtype", "float32")))
-    return LanguageSource(request, model, texts, staging)
+    return LanguageSource(request, model, texts, staging, labels_note(request))
 
 
 def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from workbench.subjects.language.windows import (
 if TYPE_CHECKING:
     import pandas as pd
 
-LANGUAGE_OPTIONS = ("text_field", "context", "model_dtype", "shard_tokens")
+LANGUAGE_OPTIONS = ("text_field", "tagger", "context", "model_dtype", "shard_tokens")
 
 
 def whole_number(request: CaptureRequest, name: str, default: int) -> int:
@@ -88,6 +88,8 @@ class LanguageSource(Source):
         Used where the request names neither a text file nor token ids.
     staging : Path, optional
         Gets the tables of texts and tokens at once; they stay in memory without it.
+    notes : mapping, optional
+        What a reader must know of the texts, such as where their labels come from.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class LanguageSource(Source):
         model: LanguageModel,
         texts: Iterable[Text] | None,
         staging: Path | None,
+        notes: Mapping[str, Any] | None = None,
     ) -> None:
         request.allow_positions("all", "last", "word", "mean", "indices")
         self.request = request
@@ -113,7 +116,7 @@ class LanguageSource(Source):
         n_rows = rows_per_shard(self.sites, request.shard_rows or most)
         self._shards = shard_windows(windows, n_rows, most)
         self.plan = tuple(int(windows[part].rows.sum()) for part in self._shards)
-        self.notes = {**self._plan.notes, **self._decoder_note()}
+        self.notes = {**self._plan.notes, **self._decoder_note(), **(notes or {})}
         self.subject = self._about()
         self._store = self._plan.store
 
