@@ -33,14 +33,14 @@ def make_recording(path: Path, n_rows: int, n_units: int, n_layers: int) -> None
 
     generator = np.random.default_rng(0)
     spectrum = np.exp(-np.arange(n_units) / (n_units / 4)).astype(np.float32)
-    mix = generator.standard_normal((n_units, n_units), dtype=np.float32) / np.sqrt(n_units)
+    mix = generator.standard_normal((n_units, n_units), dtype=np.float32)
     latent = generator.standard_normal((n_rows, n_units), dtype=np.float32) * spectrum
     readout = generator.standard_normal((n_units, N_CLASSES), dtype=np.float32)
     logits = latent @ readout
     noise = generator.gumbel(size=logits.shape)
     labels = np.argmax(3 * logits / logits.std() + noise, axis=1)
     sites = {
-        f"layer{number:02d}": latent @ mix
+        f"layer{number:02d}": latent @ (mix / np.float32(n_units**0.5))
         + 0.3 * (n_layers - number) * generator.standard_normal((n_rows, n_units), dtype=np.float32)
         for number in range(n_layers)
     }
@@ -58,7 +58,7 @@ def speed_of_ours(path: Path) -> None:
     start, accuracy = time.process_time(), []
     for site in recording.sites:
         paths = LogisticPaths(recording[site].to_numpy(), labels, N_CLASSES, sets, 3e-3)
-        said = [paths.solve(c).logits[every, folds].argmax(axis=1) for c in STRENGTHS]
+        said = [paths.held_out(paths.solve(c))[every, folds] for c in STRENGTHS]
         accuracy.append([float(np.mean(each == labels)) for each in said])
     finish(time.process_time() - start, accuracy=accuracy)
 
