@@ -33,14 +33,15 @@ def make_recording(path: Path, n_rows: int, n_units: int, n_layers: int) -> None
 
     generator = np.random.default_rng(0)
     spectrum = np.exp(-np.arange(n_units) / (n_units / 4)).astype(np.float32)
-    mix = generator.standard_normal((n_units, n_units), dtype=np.float32)
+    # A scalar of double precision would turn all layers into it.
+    mix = generator.standard_normal((n_units, n_units), dtype=np.float32) / np.float32(n_units**0.5)
     latent = generator.standard_normal((n_rows, n_units), dtype=np.float32) * spectrum
     readout = generator.standard_normal((n_units, N_CLASSES), dtype=np.float32)
     logits = latent @ readout
     noise = generator.gumbel(size=logits.shape)
     labels = np.argmax(3 * logits / logits.std() + noise, axis=1)
     sites = {
-        f"layer{number:02d}": latent @ (mix / np.float32(n_units**0.5))
+        f"layer{number:02d}": latent @ mix
         + 0.3 * (n_layers - number) * generator.standard_normal((n_rows, n_units), dtype=np.float32)
         for number in range(n_layers)
     }

@@ -8,6 +8,7 @@ cost nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -165,9 +166,7 @@ def log_losses(
     return losses, gradient.reshape(weights.shape)
 
 
-def _to_residuals(
-    logits: Array, codes: NDArray[np.int64], n_classes: int
-) -> NDArray[np.float64]:
+def _to_residuals(logits: Array, codes: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
     """Turn logits (sets * classes, rows) into their gradient, and return the losses (sets,)."""
     n = len(codes)
     by_set = logits.reshape(-1, n_classes * n)
@@ -192,7 +191,7 @@ def _standardise(
 ) -> NDArray[np.float64]:
     """Fill `out` with standardised rows in order; sums and sums of squares (2, cells, units)."""
     moments = np.zeros((2, len(bounds) - 1, x.shape[1]))
-    for number, (first, last) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for number, (first, last) in enumerate(pairwise(bounds)):
         for begin in range(first, last, _BLOCK):
             end = min(begin + _BLOCK, last)
             block = standard.transform(x[order[begin:end]]).astype(out.dtype, copy=False)

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from probes.logistic_rows import Array, Rows
 
-# For each unit, rows that show how units vary together.
+# So many rows for each unit show how units vary together.
 _ROWS_PER_UNIT = 8
-# Of more units only those directions are told apart that as many rows span.
+# At least so many rows; of more units than that, only the directions they span are told apart.
 _LARGEST = 2048
-_LEAST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,14 @@ class Preconditioner:
         rows : Rows
         """
         units = rows.x.shape[1] - 1
-        wanted = _ROWS_PER_UNIT * units if units <= _LARGEST else _LARGEST
+        wanted = max(_LARGEST, _ROWS_PER_UNIT * units if units <= _LARGEST else 0)
         sample = np.ascontiguousarray(rows.x[:: max(1, len(rows.x) // wanted)])
         values, vectors = _spectrum(sample[:, :-1])
+        mean = float(values.sum()) / units
         # Rows that were left out vary in directions that the sample does not show.
         complete = len(sample) == len(rows.x)
-        rest = 0.0 if complete and len(values) < units else float(values.sum()) / units
+        rest = mean * _least(sample) if complete and len(values) < units else mean
+        values = np.maximum(values, mean * _least(sample))
         shares = np.bincount(rows.codes, minlength=rows.n_classes)[None] / len(rows.codes)
         return cls(sample, values, vectors, rest, *_of_classes(shares.astype(sample.dtype)))
 
@@ -97,10 +98,7 @@ class Preconditioner:
         within = (turned[..., :-1] @ self.vectors) * (known - rest).astype(dtype)
         step = np.empty_like(turned)
         step[..., :-1] = turned[..., :-1] * rest.astype(dtype) + within @ self.vectors.T
-        # Adding the same to the intercepts of all classes changes nothing.
-        matters = self.class_values > _LEAST * self.class_values.max()
-        gain = np.where(matters, 1 / np.where(matters, spread, 1), 0)
-        step[..., -1] = turned[..., -1] * gain.astype(dtype)
+        step[..., -1] = turned[..., -1] / spread.astype(dtype)
         return self.class_vectors @ step
 
 
@@ -109,9 +107,9 @@ def _spectrum(x: Array) -> tuple[Array, Array]:
     n, units = x.shape
     if n >= units:
         values, vectors = np.linalg.eigh(x.T @ x)
-        return np.maximum(values, 0) / n, vectors
+        return values / n, vectors
     values, across = np.linalg.eigh(x @ x.T)
-    kept = values > _LEAST * values[-1]
+    kept = values > _least(x) * values[-1]
     return values[kept] / n, x.T @ (across[:, kept] / np.sqrt(values[kept]))
 
 
@@ -119,4 +117,13 @@ def _of_classes(shares: Array) -> tuple[Array, Array]:
     """Eigenvalues and vectors of the mean over rows of ``diag(p) - p p'``, p (rows, classes)."""
     mean = np.diag(shares.mean(axis=0)) - shares.T @ shares / len(shares)
     values, vectors = np.linalg.eigh(mean)
-    return np.maximum(values, 0), vectors
+    return np.maximum(values, values[-1] * _least(shares)), vectors
+
+
+def _least(like: Array) -> float:
+    """Smallest share of the largest eigenvalue that is more than rounding.
+
+    Its inverse is how much a direction in which nothing is known to vary, such as the same step for
+    all classes, is lengthened, and with it the rounding of the gradient.
+    """
+    return float(np.finfo(like.dtype).eps ** 0.5)
