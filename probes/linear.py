@@ -13,7 +13,7 @@ from probes.linear_paths import LogisticPaths, nested_predictions
 from probes.ridge import fit_ridge
 from probes.scores import score_of
 from probes.splits import group_folds
-from probes.standardizing import Standard
+from probes.standardizing import in_units_of_activity
 from workbench.errors import UsageError
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -148,7 +148,7 @@ class LinearProbe(Probe):
             solution = paths.solve(strength)
             solutions.append(solution)
             if folds is not None:
-                said = solution.logits[np.arange(len(x)), folds + 1].argmax(axis=1)
+                said = paths.held_out(solution)[np.arange(len(x)), folds + 1]
                 scores.append(float(np.mean(said == codes)))
         best = int(np.argmax(scores)) if scores else 0
         self.cv_scores_, self.C_ = np.array(scores), float(strengths[best])
@@ -212,23 +212,3 @@ class LinearProbe(Probe):
         from scipy.special import softmax
 
         return softmax(self.decision_function(X).astype(np.float64), axis=1)
-
-
-def in_units_of_activity(
-    standard: Standard, weights: NDArray[Any], intercept: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weights (outputs, units) and intercepts for activity that is not standardised.
-
-    Parameters
-    ----------
-    standard : Standard
-    weights : ndarray (outputs, units)
-        For standardised units.
-    intercept : ndarray (outputs,)
-
-    Returns
-    -------
-    tuple of ndarray
-    """
-    plain = weights / standard.scale
-    return plain, intercept - plain @ standard.mean
