@@ -9,26 +9,33 @@ from pathlib import Path
 import numpy as np
 
 from workbench.capturing.request import CaptureRequest
-from workbench.capturing.source import SiteInfo
+from workbench.capturing.source import SiteInfo, Source
 from workbench.errors import UsageError
+from workbench.subjects.language.checkpoints import find_folders, open_series
 from workbench.subjects.language.model import LanguageModel
 from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
 from workbench.subjects.language.texts import open_texts
 
 
-def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> LanguageSource:
+def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> Source:
     """See `workbench.subjects.addresses.open_source`."""
-    request.check_options(LANGUAGE_OPTIONS)
+    request.check_options((*LANGUAGE_OPTIONS, "checkpoints"))
     request = with_text_or_tokens(request)
     texts = None
     if request.text is not None:
         texts = open_texts(request.text, request.option("text_field", "text"))
+    if request.option("checkpoints") is not None:
+        return open_series(
+            request, find_folders(name, request.option("checkpoints")), texts, staging
+        )
     model = LanguageModel(name, request.device, str(request.option("model_dtype", "float32")))
     return LanguageSource(request, model, texts, staging)
 
 
 def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
     """See `workbench.subjects.addresses.list_sites`."""
+    if request.option("checkpoints") is not None:
+        name = find_folders(name, request.option("checkpoints"))[0].folder
     return LanguageModel(name, request.device).sites()
 
 
