@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from probes.scores import ProbeScore
     from probes.site import SiteFindings
 
-ALPHA = 0.05
 TASK, CONTROL, UNTRAINED = "task", "control", "untrained"
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from probes.arrays import ALPHA, CONTROL, TASK, UNTRAINED
+from probes.arrays import CONTROL, TASK, UNTRAINED
 from probes.scores import SHUFFLED
 from workbench.analysis.measure import Measure, Null
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.arrays import ALPHA, CONTROL, TASK, UNTRAINED
+from probes.arrays import CONTROL, TASK, UNTRAINED
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,7 @@ from analyses.atoms.columns import ATOMS, DICTIONARIES, STATISTICS
 from analyses.atoms.comparing import Comparison, Observed, compare, nulls_of
 from analyses.atoms.tops import EXAMPLES
 from workbench.statistics.bootstrap import percentile_interval
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from analyses.atoms.pages import Pages
     from analyses.atoms.site import SiteFindings
 
-ALPHA = 0.05
 _CELL = ("site", "dictionary", "statistic")
 _TEST = ("site", "statistic")
 

@@ -10,13 +10,12 @@ from numpy.typing import NDArray
 
 from analyses.brain_dynamics.site import ALTERNATIVES, ENTROPY, WORDS, SiteFindings, Statistic
 from workbench.statistics.bootstrap import percentile_interval
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 from workbench.statistics.permutation import permutation_null
 
 if TYPE_CHECKING:
     import xarray as xr
 
-ALPHA = 0.05
 _NUMBERS = ("value", "low", "high", "null_mean", "null_sd", "null_low", "null_high", "p_value")
 _SHAPES = {
     "density": ("unit", "frequency"),

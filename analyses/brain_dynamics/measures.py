@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.brain_dynamics.arrays import ALPHA
 from analyses.brain_dynamics.site import MODULATION, SLOPE
 from workbench.analysis.measure import Measure, Null
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,14 +12,13 @@ from analyses.connectome.graphs import pair_weights
 from analyses.connectome.pairs import n_pairs
 from analyses.connectome.series import Series
 from analyses.connectome.site import SiteFindings
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 from workbench.statistics.permutation import permutation_p
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-ALPHA = 0.05
 _AXES = ("x", "y", "z")
 
 

@@ -14,6 +14,7 @@ from analyses.connectome.cohort import Preparation, make_cohort
 from analyses.connectome.communities import Hierarchy, communities
 from analyses.connectome.graphs import motif_graph
 from analyses.connectome.motifs import RANKS, Search, check_search, find_motifs, peaks
+from workbench.statistics.correction import ALPHA
 from workbench.statistics.permutation import permutation_null
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from workbench.analysis.measure import Null
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.ndna.comparisons import ALPHA, Compared
+from analyses.ndna.comparisons import Compared
 from analyses.ndna.curves import Curves
 from workbench.errors import UsageError
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,7 +12,6 @@ from workbench.statistics.bootstrap import bootstrap_weights, percentile_interva
 from workbench.statistics.correction import benjamini_hochberg
 from workbench.statistics.permutation import Alternative, permutation_null
 
-ALPHA = 0.05
 LEAST_GROUPS = 5
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.ndna.arrays import compared_in, curves_in
-from analyses.ndna.comparisons import ALPHA
 from analyses.ndna.curves import Curves
 from analyses.ndna.reading import UNITS
 from workbench.analysis.drawing import choice, names_of, short_names, style
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

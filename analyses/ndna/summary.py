@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyses.ndna.arrays import compared_in
-from analyses.ndna.comparisons import ALPHA, Compared
+from analyses.ndna.comparisons import Compared
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from workbench.editing.opening import as_target
 from workbench.editing.targets import Edit, LanguageTarget, Metric, Scores, Target
 from workbench.errors import UsageError, nearest
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +78,7 @@ class Ablation:
     def summary(self) -> str:
         """The finding in a sentence."""
         low, high = self.interval
-        beyond = "beyond" if self.p_value <= 0.05 else "within"
+        beyond = "beyond" if self.p_value <= ALPHA else "within"
         return (
             f"Taking {self.n_units} units out ({self.mode}) changes {self.metric} from "
             f"{self.before:.4f} to {self.after:.4f} ({self.change:+.4f}, 95 % interval "

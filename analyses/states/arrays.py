@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from analyses.states.site import SiteFindings
 from workbench.statistics.bootstrap import bootstrap_weights, percentile_interval
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 from workbench.statistics.permutation import permutation_p
 
 if TYPE_CHECKING:
     import xarray as xr
 
-ALPHA = 0.05
 _N_BOOTSTRAP = 400
 _FIT = {
     "connectivity": ("state", "to", "from"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.states.arrays import ALPHA
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

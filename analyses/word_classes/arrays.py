@@ -14,7 +14,7 @@ from analyses.word_classes.rows import NEXT, OWN, Pool, Sample
 from analyses.word_classes.site import SiteFindings
 from workbench.errors import UsageError
 from workbench.statistics.bootstrap import percentile_interval, zero_difference_p
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 from workbench.statistics.permutation import permutation_p
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 STATES = ("recorded", "untrained")
-ALPHA = 0.05
 _CELL = ("state", "site", "label_kind")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from analyses.word_classes.arrays import ALPHA
 from workbench.analysis.measure import Measure, Null
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

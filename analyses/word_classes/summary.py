@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.word_classes.arrays import ALPHA, own_kind
+from analyses.word_classes.arrays import own_kind
 from analyses.word_classes.rows import NEXT, OWN
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from workbench.errors import UsageError
 
+ALPHA = 0.05
+"""What a corrected p-value must not exceed for a measure to beat its null."""
+
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     """Holm's step-down correction: bounds the chance of any false finding.
