@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,23 @@ from numpy.typing import NDArray
 from analyses.learning_regime.sessions import Session
 
 Table = NDArray[np.float64]
+Rows = list[NDArray[np.intp]]
+Pieces = tuple[tuple[int, int], ...]
 # Pieces 0 and 1 are halves of the first session, 2 and 3 of the second.
-_WITHIN = ((0, 1), (2, 3))
+WITHIN: Pieces = ((0, 1), (2, 3))
+LEAST_CONDITIONS = 4
 
 
 class Pair(Protocol):
-    """Two sessions over the conditions that they share."""
+    """Two sessions over the conditions that they share.
+
+    Attributes
+    ----------
+    between : tuple of pair of int
+        Which pieces of different sessions are compared.
+    """
+
+    between: ClassVar[Pieces]
 
     @property
     def means(self) -> tuple[Table, Table]:
@@ -25,123 +36,172 @@ class Pair(Protocol):
 
     @property
     def has_repeats(self) -> bool:
-        """Whether four conditions or more were repeated in both."""
+        """Whether enough conditions were repeated in both."""
 
-    @property
-    def compared(self) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
-        """Pairs of pieces within, and between, sessions."""
+    def exchanged(self, generator: np.random.Generator) -> Self:
+        """The pair with sessions exchanged at random."""
 
-    def pieces(self, generator: np.random.Generator, exchanged: bool) -> list[Table]:
-        """Four halves (conditions, units)."""
+    def pieces(self, generator: np.random.Generator) -> list[Table]:
+        """Four random halves (conditions, units)."""
 
 
 def matched_pair(
     first: Session, second: Session, conditions: Sequence[str], units: Sequence[str]
 ) -> Pair:
-    """Sessions with units in common, which alone are kept."""
+    """Two sessions of which the units in common are kept.
+
+    Parameters
+    ----------
+    first, second : Session
+    conditions : sequence of str
+        In both.
+    units : sequence of str
+        In both.
+
+    Returns
+    -------
+    Pair
+        Whose trials are exchanged.
+    """
     values = []
     for session in (first, second):
         place = {name: number for number, name in enumerate(session.units.tolist())}
         values.append(session.values[:, [place[name] for name in units]])
-    trials = [session.rows_of(conditions) for session in (first, second)]
-    return _Matched(values[0], values[1], _Trials(trials[0], trials[1]))
+    rows = [each + len(values[0]) for each in second.rows_of(conditions)]
+    return MatchedPair(np.concatenate(values), first.rows_of(conditions), rows)
 
 
 def unmatched_pair(first: Session, second: Session, conditions: Sequence[str]) -> Pair:
-    """Sessions without units in common."""
-    trials = [session.rows_of(conditions) for session in (first, second)]
-    return _Unmatched(first.values, second.values, _Trials(trials[0], trials[1]))
+    """Two sessions without units in common.
+
+    Parameters
+    ----------
+    first, second : Session
+    conditions : sequence of str
+        In both.
+
+    Returns
+    -------
+    Pair
+        Whose units are exchanged.
+    """
+    counts = len(first.units), len(second.units)
+    columns = np.arange(counts[0]), counts[0] + np.arange(counts[1])
+    values = first.values, second.values
+    return UnmatchedPair(values, first.rows_of(conditions), second.rows_of(conditions), columns)
 
 
-@dataclass(frozen=True, eq=False)
-class _Trials:
-    """Rows of every condition in either session."""
-
-    first: list[NDArray[np.intp]]
-    second: list[NDArray[np.intp]]
-
-    @property
-    def repeated(self) -> list[int]:
-        """Conditions that were shown twice or more in both."""
-        pairs = zip(self.first, self.second, strict=True)
-        return [place for place, (a, b) in enumerate(pairs) if min(len(a), len(b)) >= 2]
+def _repeated(first: Rows, second: Rows) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows of the conditions that were shown twice or more in both."""
+    return [(a, b) for a, b in zip(first, second, strict=True) if min(len(a), len(b)) >= 2]
 
 
-def _means(values: Table, rows: Sequence[NDArray[np.intp]]) -> Table:
+def _means(values: Table, rows: Rows) -> Table:
     return np.stack([values[each].mean(axis=0) for each in rows])
 
 
 @dataclass(frozen=True, eq=False)
-class _Matched:
-    """The same units in both: trials can be exchanged."""
+class MatchedPair:
+    """The same units in both sessions: trials can be exchanged.
 
-    first: Table
-    second: Table
-    trials: _Trials
-    compared = (_WITHIN, ((0, 2), (0, 3), (1, 2), (1, 3)))
+    Attributes
+    ----------
+    values : ndarray (trials of both, units)
+    first, second : list of ndarray of int
+        Rows of every condition.
+    """
+
+    values: Table
+    first: Rows
+    second: Rows
+    between: ClassVar[Pieces] = ((0, 2), (0, 3), (1, 2), (1, 3))
 
     @property
     def means(self) -> tuple[Table, Table]:
-        return _means(self.first, self.trials.first), _means(self.second, self.trials.second)
+        """See `Pair`."""
+        return _means(self.values, self.first), _means(self.values, self.second)
 
     @property
     def has_repeats(self) -> bool:
-        return len(self.trials.repeated) >= 4
+        """See `Pair`."""
+        return len(_repeated(self.first, self.second)) >= LEAST_CONDITIONS
 
-    def pieces(self, generator: np.random.Generator, exchanged: bool) -> list[Table]:
-        values = np.concatenate([self.first, self.second])
-        chosen: list[list[NDArray[np.intp]]] = [[], [], [], []]
-        for place in self.trials.repeated:
-            one, two = self.trials.first[place], self.trials.second[place] + len(self.first)
-            size = min(len(one), len(two)) // 2
-            # Equally many of both sessions, so that who changes place is all that differs.
-            kept = [generator.permutation(rows)[: 2 * size] for rows in (one, two)]
-            pool = np.concatenate(kept)
-            pool = generator.permutation(pool) if exchanged else pool
-            for piece, rows in zip(chosen, np.split(pool, 4), strict=True):
-                piece.append(rows)
-        return [_means(values, rows) for rows in chosen]
+    def exchanged(self, generator: np.random.Generator) -> MatchedPair:
+        """Trials of each condition dealt out anew."""
+        dealt = [
+            np.split(generator.permutation(np.concatenate([a, b])), [len(a)])
+            for a, b in zip(self.first, self.second, strict=True)
+        ]
+        return replace(self, first=[a for a, _ in dealt], second=[b for _, b in dealt])
+
+    def pieces(self, generator: np.random.Generator) -> list[Table]:
+        """Halves with equally many trials in each."""
+        found: list[Rows] = [[], [], [], []]
+        for rows in _repeated(self.first, self.second):
+            size = min(map(len, rows)) // 2
+            for number, own in enumerate(rows):
+                drawn = generator.permutation(own)
+                found[2 * number].append(drawn[:size])
+                found[2 * number + 1].append(drawn[size : 2 * size])
+        return [_means(self.values, each) for each in found]
 
 
 @dataclass(frozen=True, eq=False)
-class _Unmatched:
-    """Other units in each: units can be exchanged, and halves of trials are kept apart."""
+class UnmatchedPair:
+    """Other units in each session: units can be exchanged.
 
-    first: Table
-    second: Table
-    trials: _Trials
+    Attributes
+    ----------
+    values : pair of ndarray (trials, units)
+    first, second : list of ndarray of int
+        Rows of every condition, in the session's own values.
+    columns : pair of ndarray of int
+        Units that count as those of each session, numbered over both.
+    """
+
+    values: tuple[Table, Table]
+    first: Rows
+    second: Rows
+    columns: tuple[NDArray[np.intp], NDArray[np.intp]]
     # Pieces of the same half of the trials would share their noise once units are exchanged.
-    compared = (_WITHIN, ((0, 3), (1, 2)))
+    between: ClassVar[Pieces] = ((0, 3), (1, 2))
 
     @property
     def means(self) -> tuple[Table, Table]:
-        return _means(self.first, self.trials.first), _means(self.second, self.trials.second)
+        """See `Pair`."""
+        return _means(self.values[0], self.first), _means(self.values[1], self.second)
 
     @property
     def has_repeats(self) -> bool:
-        n_units = min(self.first.shape[1], self.second.shape[1])
-        return len(self.trials.repeated) >= 4 and n_units >= 4
+        """See `Pair`; halves need two units each."""
+        enough = len(_repeated(self.first, self.second)) >= LEAST_CONDITIONS
+        return enough and min(map(len, self.columns)) >= 4
 
-    def pieces(self, generator: np.random.Generator, exchanged: bool) -> list[Table]:
+    def exchanged(self, generator: np.random.Generator) -> UnmatchedPair:
+        """Units dealt out anew."""
+        drawn = generator.permutation(np.concatenate(self.columns))
+        one, two = np.split(drawn, [len(self.columns[0])])
+        return replace(self, columns=(one, two))
+
+    def pieces(self, generator: np.random.Generator) -> list[Table]:
+        """Halves of the trials, each of other units and equally many."""
         halves = self._half_means(generator)
-        n_first, n_second = self.first.shape[1], self.second.shape[1]
-        size = min(n_first, n_second) // 2
-        own = [generator.permutation(n_first)[: 2 * size]]
-        own.append(generator.permutation(n_second)[: 2 * size] + n_first)
-        pool = np.concatenate(own)
-        pool = generator.permutation(pool) if exchanged else pool
+        size = min(map(len, self.columns)) // 2
+        drawn = [generator.permutation(own) for own in self.columns]
         return [
-            halves[number % 2][:, units] for number, units in enumerate(np.split(pool, 4))
+            halves[half][:, own[half * size : (half + 1) * size]]
+            for own in drawn
+            for half in (0, 1)
         ]
 
     def _half_means(self, generator: np.random.Generator) -> list[Table]:
         """Means over each half of the trials, (conditions, units of both)."""
         parts: list[list[Table]] = [[], []]
-        for values, rows in ((self.first, self.trials.first), (self.second, self.trials.second)):
-            found: list[list[NDArray[np.intp]]] = [[], []]
-            for place in self.trials.repeated:
-                size = min(len(self.trials.first[place]), len(self.trials.second[place])) // 2
-                drawn = generator.permutation(rows[place])
+        repeated = _repeated(self.first, self.second)
+        for number, values in enumerate(self.values):
+            found: list[Rows] = [[], []]
+            for rows in repeated:
+                size, drawn = min(map(len, rows)) // 2, generator.permutation(rows[number])
                 found[0].append(drawn[:size])
                 found[1].append(drawn[size : 2 * size])
             for half in (0, 1):

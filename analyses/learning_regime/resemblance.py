@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.learning_regime.alignments import representation_alignment
-
 Table = NDArray[np.float64]
-Resemblance = Callable[[Table, Table], float]
+
+
+@dataclass(frozen=True)
+class Resemblance:
+    """A number of two tables, 1 at most, in two steps: many tables are compared with many.
+
+    Attributes
+    ----------
+    prepare : callable
+        Of one table (conditions, units).
+    compare : callable
+        Two prepared tables to a number.
+    """
+
+    prepare: Callable[[Table], Table]
+    compare: Callable[[Table, Table], float]
+
+    def __call__(self, first: Table, second: Table) -> float:
+        """Resemblance of two tables.
+
+        Parameters
+        ----------
+        first, second : ndarray (conditions, units)
+
+        Returns
+        -------
+        float
+        """
+        return self.compare(self.prepare(first), self.prepare(second))
 
 
 def resemblances(matched: bool, n_components: int) -> dict[str, Resemblance]:
-    """Ways to compare two tables (conditions, units); all are 1 at most, for equal ones.
+    """Ways to compare two tables (conditions, units).
 
     Parameters
     ----------
@@ -26,90 +54,71 @@ def resemblances(matched: bool, n_components: int) -> dict[str, Resemblance]:
 
     Returns
     -------
-    dict of str to callable
+    dict of str to Resemblance
+        ``representation alignment``, uncentred and centred, equals `representation_alignment`.
+        ``subspace overlap`` is the mean squared cosine of the angles between the leading principal
+        subspaces. ``tuning correlation`` is the median over units of the correlation over
+        conditions; units that do not vary count as 0.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(9, 4))
+    >>> {name: round(each(x, 2 * x), 6) for name, each in resemblances(False, 2).items()}
+    {'representation alignment': 1.0, 'centred representation alignment': 1.0, \
+'subspace overlap': 1.0}
     """
-    found: dict[str, Resemblance] = {
-        "representation alignment": representation_alignment,
-        "centred representation alignment": lambda a, b: representation_alignment(a, b, True),
-        "subspace overlap": lambda a, b: subspace_overlap(a, b, n_components, matched),
+    basis = partial(principal_basis, n_components=n_components, of_units=matched)
+    found = {
+        "representation alignment": Resemblance(_similarities, _product),
+        "centred representation alignment": Resemblance(
+            lambda table: _similarities(table - table.mean(axis=0)), _product
+        ),
+        "subspace overlap": Resemblance(basis, _overlap),
     }
-    return {**found, "tuning correlation": tuning_correlation} if matched else found
+    tuning = {"tuning correlation": Resemblance(_tuning, _median_correlation)}
+    return {**found, **tuning} if matched else found
 
 
-def subspace_overlap(first: Table, second: Table, n_components: int, of_units: bool) -> float:
-    """Mean squared cosine of the angles between the leading principal subspaces.
+def principal_basis(table: Table, n_components: int, of_units: bool) -> Table:
+    """Leading principal components.
 
     Parameters
     ----------
-    first, second : ndarray (conditions, units)
+    table : ndarray (conditions, units)
     n_components : int
     of_units : bool
         Directions in the space of units; otherwise patterns over conditions.
 
     Returns
     -------
-    float
-        1 for the same subspace, 0 for perpendicular ones.
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).normal(size=(9, 4))
-    >>> round(subspace_overlap(x, 2 * x + 5, 2, of_units=True), 9)
-    1.0
+    ndarray (units or conditions, components)
+        Orthonormal columns.
     """
-    angles = subspace_angles(first, second, n_components, of_units)
-    return float((np.cos(angles) ** 2).mean())
-
-
-def subspace_angles(
-    first: Table, second: Table, n_components: int, of_units: bool
-) -> NDArray[np.float64]:
-    """Angles between the leading principal subspaces, in radians, the largest first.
-
-    Parameters
-    ----------
-    first, second : ndarray (conditions, units)
-    n_components : int
-    of_units : bool
-
-    Returns
-    -------
-    ndarray (components,)
-    """
-    from scipy.linalg import subspace_angles as angles
-
-    bases = [_components(each, n_components, of_units) for each in (first, second)]
-    found: NDArray[np.float64] = angles(*bases)
-    return found
-
-
-def tuning_correlation(first: Table, second: Table) -> float:
-    """Median over units of the correlation of a unit's means over conditions.
-
-    Parameters
-    ----------
-    first, second : ndarray (conditions, units)
-        Of the same units; those that do not vary are left out.
-
-    Returns
-    -------
-    float
-        0 if no unit varies.
-
-    Examples
-    --------
-    >>> x = np.array([[1.0, 0.0], [2.0, 0.0], [4.0, 0.0]])
-    >>> round(tuning_correlation(x, 3 * x), 9)
-    1.0
-    """
-    one, two = first - first.mean(axis=0), second - second.mean(axis=0)
-    sizes = np.linalg.norm(one, axis=0) * np.linalg.norm(two, axis=0)
-    varies = sizes > 0
-    if not varies.any():
-        return 0.0
-    return float(np.median((one * two).sum(axis=0)[varies] / sizes[varies]))
-
-
-def _components(values: Table, n_components: int, of_units: bool) -> Table:
-    left, _, right = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
+    left, _, right = np.linalg.svd(table - table.mean(axis=0), full_matrices=False)
     return right[:n_components].T if of_units else left[:, :n_components]
+
+
+def _similarities(table: Table) -> Table:
+    return _unit_length((table @ table.T).ravel())
+
+
+def _product(first: Table, second: Table) -> float:
+    return float(first @ second)
+
+
+def _overlap(first: Table, second: Table) -> float:
+    return float(((first.T @ second) ** 2).sum() / first.shape[1])
+
+
+def _tuning(table: Table) -> Table:
+    return _unit_length(table - table.mean(axis=0))
+
+
+def _median_correlation(first: Table, second: Table) -> float:
+    return float(np.median((first * second).sum(axis=0)))
+
+
+def _unit_length(values: Table) -> Table:
+    """Columns (or a vector) divided by their length; zeros stay zeros."""
+    size = np.linalg.norm(values, axis=0)
+    return values / np.where(size > 0, size, 1.0)

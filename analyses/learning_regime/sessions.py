@@ -43,7 +43,7 @@ class Session:
 def read_sessions(
     sessions: Sequence[Any], labels: Any, units: Any, site: str | None, names: Any
 ) -> list[Session]:
-    """Sessions from arrays or recordings; see `drift.drift`.
+    """Sessions from arrays or recordings; see `representational_drift.drift`.
 
     Raises
     ------

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.learning_regime.drift_pieces import Pair, matched_pair, unmatched_pair
-from analyses.learning_regime.resemblance import Resemblance, resemblances, subspace_angles
+from analyses.learning_regime.drift_pieces import WITHIN, Pair, Table, matched_pair, unmatched_pair
+from analyses.learning_regime.resemblance import Resemblance, principal_basis, resemblances
 from analyses.learning_regime.sessions import Session, read_sessions, shared_conditions
 from workbench.errors import UsageError
 from workbench.statistics.correction import ALPHA, benjamini_hochberg
@@ -31,7 +31,8 @@ class Drifted:
     value : float
         Between the means over all trials of both sessions; 1 at most.
     null_mean, null_sd, p_null : float
-        The same with the conditions of the second session shuffled, and how often that is as high.
+        The same with conditions and units of the second session shuffled, and how often that is as
+        high.
     between, ceiling : float
         Between halves of the trials (equally many) of different sessions, and of one session. NaN
         without repeats.
@@ -197,86 +198,104 @@ def _check_widths(sessions: list[Session], units: Any) -> None:
 
 
 def _compared(first: Session, second: Session, options: _Options, number: int) -> list[Drifted]:
-    conditions = shared_conditions(first, second)
-    common = [each for each in first.units.tolist() if each in set(second.units.tolist())]
-    matched = len(common) >= 2
-    pair = (
-        matched_pair(first, second, conditions, common)
-        if matched
-        else unmatched_pair(first, second, conditions)
-    )
+    conditions, pair, matched = _paired(first, second)
     generator = np.random.default_rng([options.seed, number])
     measures = resemblances(matched, options.n_components)
-    shuffles = [generator.permutation(len(conditions)) for _ in range(options.n_permutations)]
+    one, two = pair.means
+    null = [_shuffled(two, generator) for _ in range(options.n_permutations)]
     gaps = _gaps(pair, list(measures.values()), options, generator)
-    found = []
-    for place, (name, resemblance) in enumerate(measures.items()):
-        one, two = pair.means
-        value = resemblance(one, two)
-        null = np.array([resemblance(one, two[order]) for order in shuffles])
-        ceiling, between, p_drift = gaps[place]
-        angles = subspace_angles(one, two, options.n_components, matched)
-        found.append(
-            Drifted(
-                first.name,
-                second.name,
-                name,
-                value,
-                float(null.mean()),
-                float(null.std()),
-                permutation_p(value, null, "greater"),
-                between,
-                ceiling,
-                p_drift,
-                len(conditions),
-                min(one.shape[1], two.shape[1]),
-                matched,
-                tuple(angles.tolist()) if name == "subspace overlap" else (),
-            )
+    angles = _angles(one, two, options.n_components, matched)
+    return [
+        Drifted(
+            first.name,
+            second.name,
+            name,
+            **_beside_null(resemblance, one, two, null),
+            **gap,
+            n_conditions=len(conditions),
+            n_units=min(one.shape[1], two.shape[1]),
+            matched=matched,
+            angles=angles if name == "subspace overlap" else (),
         )
-    return found
+        for (name, resemblance), gap in zip(measures.items(), gaps, strict=True)
+    ]
+
+
+def _paired(first: Session, second: Session) -> tuple[list[str], Pair, bool]:
+    conditions, theirs = shared_conditions(first, second), set(second.units.tolist())
+    common = [each for each in first.units.tolist() if each in theirs]
+    if len(common) >= 2:
+        return conditions, matched_pair(first, second, conditions, common), True
+    return conditions, unmatched_pair(first, second, conditions), False
+
+
+def _shuffled(table: Table, generator: np.random.Generator) -> Table:
+    # Subspaces of units do not know the conditions, similarities not the units: both are shuffled.
+    rows, units = map(generator.permutation, table.shape)
+    return table[rows][:, units]
+
+
+def _beside_null(
+    resemblance: Resemblance, one: Table, two: Table, null: list[Table]
+) -> dict[str, float]:
+    prepared = resemblance.prepare(one)
+    value = resemblance(one, two)
+    draws = np.array([resemblance.compare(prepared, resemblance.prepare(each)) for each in null])
+    p_value = permutation_p(value, draws, "greater")
+    return {
+        "value": value,
+        "null_mean": float(draws.mean()),
+        "null_sd": float(draws.std()),
+        "p_null": p_value,
+    }
+
+
+def _angles(one: Table, two: Table, n_components: int, of_units: bool) -> tuple[float, ...]:
+    from scipy.linalg import subspace_angles
+
+    bases = [principal_basis(each, n_components, of_units) for each in (one, two)]
+    return tuple(subspace_angles(*bases).tolist())
 
 
 def _gaps(
     pair: Pair, measures: list[Resemblance], options: _Options, generator: np.random.Generator
-) -> list[tuple[float, float, float]]:
-    """Ceiling, resemblance between sessions, and p of their difference, by measure."""
+) -> list[dict[str, float]]:
+    """Within and between sessions, and p of their difference, by measure."""
     if not pair.has_repeats:
-        return [(float("nan"),) * 3 for _ in measures]  # type: ignore[misc]
-    observed = _split_means(pair, measures, options.n_splits, generator, False)
+        return [dict.fromkeys(("between", "ceiling", "p_drift"), float("nan")) for _ in measures]
+    n_splits = options.n_splits
+    observed = _split_means(pair, measures, n_splits, generator)
     draws = np.stack(
         [
-            _split_means(pair, measures, options.n_splits, generator, True)
+            _split_means(pair.exchanged(generator), measures, n_splits, generator)
             for _ in range(options.n_permutations)
         ]
     )
+    lost, by_chance = observed[:, 0] - observed[:, 1], draws[:, :, 0] - draws[:, :, 1]
     return [
-        (
-            float(within),
-            float(between),
-            permutation_p(within - between, draws[:, at, 0] - draws[:, at, 1], "greater"),
-        )
-        for at, (within, between) in enumerate(observed.tolist())
+        {
+            "between": float(observed[at, 1]),
+            "ceiling": float(observed[at, 0]),
+            "p_drift": permutation_p(lost[at], by_chance[:, at], "greater"),
+        }
+        for at in range(len(measures))
     ]
 
 
 def _split_means(
-    pair: Pair,
-    measures: list[Resemblance],
-    n_splits: int,
-    generator: np.random.Generator,
-    exchanged: bool,
+    pair: Pair, measures: list[Resemblance], n_splits: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
     """Mean over random halves of (within, between), (measures, 2)."""
-    parts = [pair.pieces(generator, exchanged) for _ in range(n_splits)]
-    found = [
-        [
-            [np.mean([measure(pieces[a], pieces[b]) for a, b in pairs]) for pairs in pair.compared]
-            for measure in measures
-        ]
-        for pieces in parts
-    ]
-    return np.mean(found, axis=0)
+    found = np.zeros((len(measures), 2))
+    for _ in range(n_splits):
+        pieces = pair.pieces(generator)
+        for at, measure in enumerate(measures):
+            ready = [measure.prepare(piece) for piece in pieces]
+            for column, pairs in enumerate((WITHIN, pair.between)):
+                found[at, column] += np.mean(
+                    [measure.compare(ready[a], ready[b]) for a, b in pairs]
+                )
+    return found / n_splits
 
 
 def _corrected_over_pairs(found: list[Drifted]) -> list[Drifted]:
