@@ -14,6 +14,8 @@ _HOMES = {
     "LearningRegime": "analyses.learning_regime.analysis",
     "representation_alignment": "analyses.learning_regime.alignments",
     "sign_similarity": "analyses.learning_regime.alignments",
+    "tangent_kernel": "analyses.learning_regime.tangent",
+    "tangent_kernel_product": "analyses.learning_regime.tangent_products",
     "weight_change": "analyses.learning_regime.weights",
 }
 __all__ = list(_HOMES)
