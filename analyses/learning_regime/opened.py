@@ -37,6 +37,8 @@ class Opened:
         Stimulus of each of those rows.
     scores : callable
         Loss and accuracy by name, with the weights that are loaded; empty if not known.
+    no_scores : str
+        Why not.
     """
 
     network: torch.nn.Module

@@ -30,9 +30,7 @@ class OpeningOptions:
     seed: int
 
 
-def opened(
-    recording: Recording, before: Recording | None, options: OpeningOptions
-) -> Opened | str:
+def opened(recording: Recording, before: Recording | None, options: OpeningOptions) -> Opened | str:
     """Open a subject again, or say why not.
 
     Parameters

@@ -17,7 +17,7 @@ from workbench.recording.recording import Recording
 from workbench.subjects.language.identity import weights_digest
 from workbench.subjects.language.model import LanguageModel
 from workbench.subjects.language.source import LanguageSource
-from workbench.subjects.language.texts import Text
+from workbench.subjects.language.texts import plain
 
 if TYPE_CHECKING:
     import torch
@@ -102,7 +102,7 @@ def _opened(
 
 def _source(model: LanguageModel, recording: Recording, texts: list[str]) -> LanguageSource:
     request = CaptureRequest(recording.subject["address"], sites=recording.sites, device="cpu")
-    return LanguageSource(request, model, (Text(text) for text in texts), None)
+    return LanguageSource(request, model, map(plain, texts), None)
 
 
 def _token_ids(model: LanguageModel, texts: list[str]) -> list[list[int]]:

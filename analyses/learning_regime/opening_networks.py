@@ -140,7 +140,7 @@ def _activity(
     source: NetworkSource, batch: dict[str, NDArray], sites: Sequence[str]
 ) -> dict[str, NDArray]:
     few = {name: values[:_MOST_MOVED] for name, values in batch.items()}
-    return {name: values.numpy() for name, values in source.run(few, sites).items()}
+    return {name: values.numpy() for name, values in source.show(few, sites).items()}
 
 
 # Stimuli whose activity is computed for every random drift.

@@ -24,6 +24,7 @@ from analyses.learning_regime.weights import effective_rank
 from workbench.analysis.site_rows import SiteRows
 
 SHUFFLED = "stimuli shuffled between the two checkpoints"
+_NAMES = ("representation alignment", "centred representation alignment")
 # What share of exact zeros, without a negative value, makes a site one of rectified units.
 _LEAST_ZEROS = 0.01
 
@@ -62,7 +63,9 @@ def work_on_site(job: SiteJob) -> list[Number]:
         If activity is not finite.
     """
     site = job.sources[0].site
-    values = [_read(source, name) for source, name in zip(job.sources, job.checkpoints, strict=True)]
+    values = [
+        _read(source, name) for source, name in zip(job.sources, job.checkpoints, strict=True)
+    ]
     grams = [(each @ each.T, _centred_gram(each)) for each in values]
     found = [
         Number(
@@ -115,7 +118,9 @@ def _alignments(
     draws: Draws,
 ) -> list[Number]:
     found = []
-    for centred, name in enumerate(("representation alignment", "centred representation alignment")):
+    for centred, name in enumerate(
+        ("representation alignment", "centred representation alignment")
+    ):
         first, second = grams[0][centred], grams[1][centred]
         number = Number(
             name,

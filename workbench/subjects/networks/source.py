@@ -218,6 +218,21 @@ class NetworkSource(Source):
         self._load(checkpoint)
         return self._activity(first, last, sites)
 
+    def show(self, batch: Mapping[str, NDArray], sites: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Activity (rows, units, ...) for some stimuli, with the weights that the network has now.
+
+        Parameters
+        ----------
+        batch : mapping of str to ndarray (stimuli, ...)
+            By name of the argument, as the inputs give them.
+        sites : sequence of str
+
+        Returns
+        -------
+        dict of str to Tensor
+        """
+        return self._offer.run(batch, sites)
+
     def trial(self) -> int:
         """Compute one batch."""
         last = min(self._batch, self._per_shard, self._n_stimuli)
