@@ -39,8 +39,8 @@ def assemble(
     Returns
     -------
     xarray.Dataset
-        Numbers along ``number``; kernels (weight, end, stimulus, stimulus_b), spectra (matrix, spectrum,
-        direction).
+        Numbers along ``number``; kernels (weight, end, kernel_row, kernel_column); spectra
+        (matrix, spectrum, direction).
     """
     import xarray as xr
 

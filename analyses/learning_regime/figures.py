@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,13 +76,19 @@ def plane(data: xr.Dataset) -> go.Figure:
         points[0] = start
         figure.add_trace(_path(points, shown, colours[place], curves.checkpoints))
         _arrows(figure, points, colours[place])
+    if curves.has(f"{_KA} below random drift"):
+        figure.add_trace(_drifted(curves, places, colours))
     what = "relative weight change ‖ΔW‖ / ‖W‖ (no unit)" if x == "weight change" else f"{x} (1)"
     style(
         figure,
         "Regime plane: lazy above, rich below",
         f"arrows run over training ({' → '.join(curves.checkpoints[:4])}"
         f"{' …' if len(curves.checkpoints) > 4 else ''}); "
-        + ("one path a weight matrix" if curves.has(_KA) else "one path a site"),
+        + (
+            "one path a weight matrix; crosses: moved as far, at random"
+            if curves.has(_KA)
+            else "one path a site"
+        ),
         height=640,
     )
     figure.update_xaxes(title=what)
@@ -142,8 +149,30 @@ def _path(points: np.ndarray, name: str, colour: str, checkpoints: list[str]) ->
     )
 
 
+def _drifted(curves: Curves, places: list[str], colours: dict[str, str]) -> go.Scatter:
+    """Where the last weights would be if they had moved as far at random."""
+    import plotly.graph_objects as go
+
+    below = f"{_KA} below random drift"
+    kept = [curves.values(_KA, place)[-1] + curves.values(below, place)[-1] for place in places]
+    return go.Scatter(
+        x=[curves.values("weight change", place)[-1] for place in places],
+        y=kept,
+        mode="markers",
+        name="moved as far at random",
+        marker={
+            "symbol": "x-open",
+            "size": 9,
+            "color": [colours[place] for place in places],
+            "line": {"width": 2},
+        },
+        text=places,
+        hovertemplate="%{text}, at random<br>%{x:.3f}, %{y:.3f}<extra></extra>",
+    )
+
+
 def _arrows(figure: go.Figure, points: np.ndarray, colour: str) -> None:
-    for tail, head in zip(points[:-1], points[1:], strict=True):
+    for tail, head in pairwise(points):
         ends: dict[str, Any] = {"x": head[0], "y": head[1], "ax": tail[0], "ay": tail[1]}
         if not np.isfinite([*ends.values()]).all() or np.allclose(tail, head):
             continue

@@ -108,7 +108,7 @@ def spectra(data: xr.Dataset) -> go.Figure:
 
 
 def _order(kernel: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Stimuli with similar gradients beside each other; the first direction is their common part."""
+    """Stimuli with similar gradients beside each other; the first direction is what all share."""
     return np.argsort(np.linalg.eigh(kernel)[1][:, -2])
 
 

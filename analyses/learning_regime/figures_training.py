@@ -19,6 +19,7 @@ _SHOWN = (
     "representation alignment",
     "centred representation alignment",
     "kernel alignment",
+    "centred kernel alignment",
     "weight change",
     "sign similarity",
     "effective rank of activity",
@@ -29,6 +30,7 @@ _AT_START = {
     "representation alignment": 1.0,
     "centred representation alignment": 1.0,
     "kernel alignment": 1.0,
+    "centred kernel alignment": 1.0,
     "weight change": 0.0,
     "sign similarity": 1.0,
 }
@@ -65,8 +67,8 @@ def over_training(data: xr.Dataset) -> go.Figure:
     style(
         figure,
         "Over training",
-        "each checkpoint against the first; bars are 95 % intervals over stimuli, dotted: mean "
-        "of the null",
+        "each checkpoint against the first; bars are 95 % intervals over stimuli, dotted: the "
+        "null, mean over places",
         height=480 + 120 * len(scored),
     )
     figure.update_xaxes(**axis.layout, row=n_rows, col=1)

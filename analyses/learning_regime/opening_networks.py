@@ -75,7 +75,10 @@ def _source(recording: Recording) -> Any:
 def _states(source: NetworkSource, recording: Recording) -> list[State] | None:
     """Weights of every checkpoint; None if they are not those recorded."""
     subject, found = source.network_subject, []
-    for number, digest in enumerate(recorded_weights(recording) or []):
+    digests = recorded_weights(recording) or []
+    if len(digests) != max(1, len(subject.checkpoints)):
+        return None
+    for number, digest in enumerate(digests):
         network = subject.load(number) if subject.checkpoints else subject.network
         if weights_digest(network) != digest:
             return None

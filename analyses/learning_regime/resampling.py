@@ -63,7 +63,8 @@ def shuffled_alignments(first: Matrix, second: Matrix, orders: NDArray[np.int64]
         return np.full(len(orders), float(not first.any() and not second.any()))
     within = np.arange(each)
     rows = (orders[:, :, None] * each + within).reshape(len(orders), -1)
-    return np.array([(first * second[np.ix_(order, order)]).sum() / size for order in rows])
+    flat = first.ravel() / size
+    return np.array([flat @ second[order][:, order].ravel() for order in rows])
 
 
 def redrawn_alignments(first: Matrix, second: Matrix, weights: Matrix) -> Matrix:

@@ -61,10 +61,17 @@ def _activity(curves: Curves, data: xr.Dataset) -> str:
     head = (
         f"From checkpoint '{first}' to '{last}', over {data.attrs['n_rows']} rows of "
         f"{data.attrs['n_stimuli']} stimuli, activity changed most at {lowest.place}: "
-        f"representation alignment {_value(lowest)}"
+        f"representation alignment {_value(lowest)}{_centred(curves, lowest)}"
     )
-    tail = f" and least at {highest.place}: {_value(highest)}" if len(found) > 1 else ""
+    least = f" and least at {highest.place}: {_value(highest)}{_centred(curves, highest)}"
+    tail = least if len(found) > 1 else ""
     return f"{head}{tail}. {_kept(found)}"
+
+
+def _centred(curves: Curves, each: Number) -> str:
+    """The centred number beside the uncentred one, which common activity keeps high."""
+    found = curves.at(f"centred {each.name}", each.place, each.checkpoint)
+    return "" if found is None else f", centred {found.value:.2f}"
 
 
 def _kept(found: list[Number]) -> str:
@@ -80,9 +87,10 @@ def _weights(curves: Curves) -> str:
     if not found:
         return "No parameter has two axes."
     most, least = found[-1], found[0]
+    far = " Beyond 1, a random move as far leaves little of the first weights, either."
     return (
         f"Weights changed by {most.value:.2f} of their norm at {most.place}, the most, and by "
-        f"{least.value:.2f} at {least.place}, the least."
+        f"{least.value:.2f} at {least.place}, the least.{far if most.value > 1 else ''}"
     )
 
 
@@ -90,7 +98,10 @@ def _kernels(curves: Curves) -> str:
     found = last_numbers(curves, _KA)
     whole = [each for each in found if each.place == ALL]
     found = [each for each in found if each.place != ALL]
-    head = f"The tangent kernel of all parameters aligns with the first by {_value(whole[0])}"
+    head = (
+        f"The tangent kernel of all parameters aligns with the first by {_value(whole[0])}"
+        f"{_centred(curves, whole[0])}"
+    )
     if not found:
         return f"{head}."
     return (

@@ -190,20 +190,30 @@ def _of_kernels(
     draws = Draws.make(n_stimuli, options.n_permutations, options.n_bootstrap, options.seed)
     for name, later in zip(checkpoints[1:], kernels[1:], strict=True):
         for weight, kernel in later.items():
-            start = kernels[0][weight]
-            number = Number(
-                "kernel alignment",
-                "weight",
-                weight,
-                name,
-                kernel_alignment(start, kernel),
-                n=n_stimuli,
-            )
-            shuffled = shuffled_alignments(start, kernel, draws.orders)
-            redrawn = redrawn_alignments(start, kernel, draws.weights)
-            method = "stimuli shuffled between the two kernels"
-            numbers.append(against_shuffled(number, shuffled, redrawn, method))
+            pair = kernels[0][weight], kernel
+            numbers += [_aligned(weight, name, pair, centred, draws) for centred in (False, True)]
     return numbers
+
+
+def _aligned(
+    weight: str,
+    checkpoint: str,
+    pair: tuple[NDArray[np.float64], NDArray[np.float64]],
+    centred: bool,
+    draws: Draws,
+) -> Number:
+    value = kernel_alignment(*pair, centered=centred)
+    name = "centred kernel alignment" if centred else "kernel alignment"
+    number = Number(name, "weight", weight, checkpoint, value, n=draws.orders.shape[1])
+    first, second = map(_centred, pair) if centred else pair
+    shuffled = shuffled_alignments(first, second, draws.orders)
+    redrawn = redrawn_alignments(first, second, draws.weights)
+    return against_shuffled(number, shuffled, redrawn, "stimuli shuffled between the two kernels")
+
+
+def _centred(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    means = kernel.mean(axis=0)
+    return kernel - means - means[:, None] + means.mean()
 
 
 def _targets(
