@@ -6,9 +6,12 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Drift": "analyses.learning_regime.representational_drift",
+    "drift": "analyses.learning_regime.representational_drift",
     "effective_rank": "analyses.learning_regime.weights",
     "kernel_alignment": "analyses.learning_regime.alignments",
     "kernel_target_alignment": "analyses.learning_regime.alignments",
+    "LearningRegime": "analyses.learning_regime.analysis",
     "representation_alignment": "analyses.learning_regime.alignments",
     "sign_similarity": "analyses.learning_regime.alignments",
     "tangent_kernel": "analyses.learning_regime.tangent",
