@@ -1,0 +1,26 @@
+"""Learning regimes: did a network learn new features (rich) or read out those it had (lazy)?"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "effective_rank": "analyses.learning_regime.weights",
+    "kernel_alignment": "analyses.learning_regime.alignments",
+    "kernel_target_alignment": "analyses.learning_regime.alignments",
+    "representation_alignment": "analyses.learning_regime.alignments",
+    "sign_similarity": "analyses.learning_regime.alignments",
+    "weight_change": "analyses.learning_regime.weights",
+}
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'analyses.learning_regime' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
