@@ -1,4 +1,4 @@
-"""The study's recurrent network as a torch module, one at a time: for kernels and for recordings."""
+"""The study's recurrent network as a torch module, for kernels and for recordings."""
 
 from __future__ import annotations
 
@@ -65,4 +65,24 @@ class RateNetwork(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs ``(trials, steps, channels)`` to outputs ``(trials, steps, outputs)``."""
         outputs: Tensor = self.scale * self.W_out(self.states(inputs))
+        return outputs
+
+
+class TaughtSteps(nn.Module):
+    """A network's outputs at the steps that are taught.
+
+    Parameters
+    ----------
+    network : RateNetwork
+    taught_from : int
+        The first of them.
+    """
+
+    def __init__(self, network: RateNetwork, taught_from: int) -> None:
+        super().__init__()
+        self.network, self.taught_from = network, taught_from
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map inputs ``(trials, steps, channels)`` to ``(trials, taught steps, outputs)``."""
+        outputs: Tensor = self.network(inputs)[:, self.taught_from :]
         return outputs

@@ -118,7 +118,9 @@ class SequentialDigits:
     def _shown(self, chosen: NDArray[np.int64]) -> Trials:
         classes = self._classes[chosen]
         targets = np.repeat(classes[:, None], self.n_steps, axis=1)
-        return Trials(self._images[chosen], targets, {"answer": classes, "image": self._order[chosen]})
+        return Trials(
+            self._images[chosen], targets, {"answer": classes, "image": self._order[chosen]}
+        )
 
 
 def _sklearn_digits() -> tuple[NDArray, NDArray]:

@@ -47,8 +47,8 @@ def initial_weights(
     sizes = {name: each.shape[-1] for name, each in recurrent.items()}
     if len(set(sizes.values())) > 1:
         raise UsageError(
-            f"Found starts of different sizes ({sizes}); expected as many units in each: train them "
-            "in turn."
+            f"Found starts of different sizes ({sizes}); expected as many units in each: train "
+            "them in turn."
         )
     n_units = next(iter(sizes.values()))
     drawn = [input_and_output_init(n_inputs, n_units, n_outputs, seed) for seed in seeds]

@@ -95,8 +95,8 @@ def dale_init(
     excitatory : float
         Share that excites, between 0 and 1.
     balanced : bool
-        Whether inhibitory weights are larger by as much as there are fewer of them, so that a unit's
-        weights sum to zero on average. Otherwise the mean gives the spectrum an outlier.
+        Whether inhibitory weights are larger by as much as there are fewer of them, so that weights
+        sum to zero on average. Otherwise their mean gives the spectrum an outlier.
     norm, match, seed
         As `block_init`.
 
@@ -129,7 +129,7 @@ def dale_init(
     return _sized(np.abs(gaussian_init(n, seed=seed)) * signs, norm, match, seed)
 
 
-def motif_init(
+def chain_motif_init(
     n: int,
     *,
     chain: float = 0.0,
@@ -142,9 +142,9 @@ def motif_init(
 ) -> NDArray[np.float64]:
     """Normal weights in which pairs of connections of a motif are correlated.
 
-    ``W_ij = sqrt(convergent) r_i + sqrt(divergent) s_j + e_ij`` with normal ``r`` and ``s`` that are
-    correlated within a unit, and ``e_ij`` with ``e_ji``: the Gaussian form of second-order networks.
-    Positive chains give the spectrum an outlier.
+    ``W_ij = sqrt(convergent) r_i + sqrt(divergent) s_j + e_ij`` with normal ``r`` and ``s`` that
+    are correlated within a unit, and ``e_ij`` with ``e_ji``: the Gaussian form of second-order
+    networks. Positive chains give the spectrum an outlier.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def motif_init(
 
     Examples
     --------
-    >>> weight = motif_init(200, reciprocal=0.6)
+    >>> weight = chain_motif_init(200, reciprocal=0.6)
     >>> upper = np.triu_indices(200, 1)
     >>> round(float(np.corrcoef(weight[upper], weight.T[upper])[0, 1]), 1)
     0.6
@@ -203,8 +203,9 @@ def _rest_correlation(chain: float, reciprocal: float, rows: float, columns: flo
     if not possible or abs(wanted) > left + 1e-12:
         raise UsageError(
             f"Found correlations chain {chain}, reciprocal {reciprocal}, convergent {rows} and "
-            f"divergent {columns}, which no weights have; expected chain squared at most convergent "
-            "times divergent, and convergent + divergent + |reciprocal - 2 chain| at most 1."
+            f"divergent {columns}, which no weights have; expected chain squared at most "
+            "convergent times divergent, and convergent + divergent + |reciprocal - 2 chain| at "
+            "most 1."
         )
     return wanted / left if left else 0.0
 

@@ -1,9 +1,9 @@
 """The three decision tasks of the study, to their original definitions.
 
 Written anew after neurogym 0.0.1 (``PerceptualDecisionMaking``, ``DelayMatchSample`` and
-``ContextDecisionMaking``), because version 2 silently changes two of them: context is then implicit,
-and the fixation input is on during the fixation period only, which lasts 0 ms here. Periods are
-those of Liu et al. 2024 (arXiv 2310.08513): eight steps of 100 ms.
+``ContextDecisionMaking``), because version 2 silently changes two of them: context is then
+implicit, and the fixation input is on during the fixation period only, which lasts 0 ms here.
+Periods are those of Liu et al. 2024 (arXiv 2310.08513): eight steps of 100 ms.
 """
 
 from __future__ import annotations

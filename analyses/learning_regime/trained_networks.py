@@ -55,10 +55,10 @@ class TrainedNetworks:
     @property
     def diverged(self) -> NDArray[np.bool_]:
         """Networks (starts, seeds) whose losses or weights became infinite or NaN."""
-        finite = np.isfinite(self.losses).all(axis=-1)
+        finite = [np.isfinite(self.losses).all(axis=-1)]
         for weights in (self.inputs, self.recurrent, self.outputs):
-            finite &= np.isfinite(weights[:, :, -1]).all(axis=(-2, -1))
-        return ~finite
+            finite.append(np.isfinite(weights[:, :, -1]).all(axis=(-2, -1)))
+        return ~np.logical_and.reduce(finite)
 
     def network(
         self, start: str | int = 0, seed: int | None = None, checkpoint: int = -1
