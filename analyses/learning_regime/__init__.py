@@ -11,6 +11,8 @@ _HOMES = {
     "kernel_target_alignment": "analyses.learning_regime.alignments",
     "representation_alignment": "analyses.learning_regime.alignments",
     "sign_similarity": "analyses.learning_regime.alignments",
+    "tangent_kernel": "analyses.learning_regime.tangent",
+    "tangent_kernel_product": "analyses.learning_regime.tangent_products",
     "weight_change": "analyses.learning_regime.weights",
 }
 __all__ = list(_HOMES)

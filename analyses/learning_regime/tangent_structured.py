@@ -1,0 +1,166 @@
+"""The kernel without a Jacobian: from what goes into every weight and what comes back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import prod
+from typing import TYPE_CHECKING
+
+from analyses.learning_regime.tangent_backwards import output_gradients
+from analyses.learning_regime.tangent_collecting import Factors, Gradients, width
+from analyses.learning_regime.tangent_contractions import MIB
+from analyses.learning_regime.tangent_jacobian import wide
+from analyses.learning_regime.tangent_networks import Network
+from analyses.learning_regime.tangent_uses import Elementwise, LookedUp, Use, View, Weighted
+
+if TYPE_CHECKING:
+    import torch
+
+    from analyses.learning_regime.tangent_tracing import Traced
+
+
+@dataclass
+class Plan:
+    """What is to be kept of a parameter, or of a part of it.
+
+    Attributes
+    ----------
+    parameter : str
+    uses : list of (int, Use)
+        Number of the operation, and the use.
+    factored : bool
+        Keep factors rather than gradients.
+    mib : float
+        Memory that takes.
+    """
+
+    parameter: str
+    uses: list[tuple[int, Use]] = field(default_factory=list)
+    factored: bool = False
+    mib: float = 0.0
+
+
+def collect_structured(
+    network: Network, outputs: torch.Tensor, traced: Sequence[Traced], max_mib: float
+) -> Iterator[dict[str, list[Gradients | Factors]]]:
+    """Gradients or factors of groups of parameters that fit in memory, at least one a group.
+
+    Parameters
+    ----------
+    network : Network
+        Within `ready`.
+    outputs : tensor (rows, outputs)
+        With their graph.
+    traced : sequence of Traced
+        Operations that use the parameters.
+    max_mib : float
+
+    Yields
+    ------
+    dict of str to list of Gradients or Factors
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> from analyses.learning_regime.tangent_networks import prepare
+    >>> from analyses.learning_regime.tangent_tracing import trace
+    >>> net = prepare(nn.Linear(5, 2), np.ones((4, 5)), None)
+    >>> for found in collect_structured(net, *trace(net), max_mib=1):
+    ...     {name: type(kept[0]).__name__ for name, kept in found.items()}
+    {'weight': 'Factors', 'bias': 'Gradients'}
+    """
+    plans = _plans(network, traced, outputs.shape[1])
+    for group in _groups(plans, max_mib):
+        kept = [(plan, _collector(network, plan, outputs.shape[1])) for plan in group]
+        _gather(outputs, traced, kept, max_mib)
+        found: dict[str, list[Gradients | Factors]] = {}
+        for plan, collector in kept:
+            found.setdefault(plan.parameter, []).append(collector)
+        yield found
+
+
+def _plans(network: Network, traced: Sequence[Traced], n_outputs: int) -> list[Plan]:
+    uses: dict[str, list[tuple[int, Use]]] = {}
+    for number, each in enumerate(traced):
+        for name, use in each.uses:
+            uses.setdefault(name, []).append((number, use))
+    n_kernel = network.n_rows * n_outputs
+    return [
+        _plan(name, part, network.parameters[name], n_kernel)
+        for name, found in uses.items()
+        for part in _apart(found)
+    ]
+
+
+def _apart(uses: list[tuple[int, Use]]) -> list[list[tuple[int, Use]]]:
+    """Uses by the part of the parameter that they use, or all together if parts overlap."""
+    parts: dict[View, list[tuple[int, Use]]] = {}
+    for each in uses:
+        parts.setdefault(each[1].view, []).append(each)
+    views = sorted(parts, key=lambda view: view.offset)
+    overlap = any(one.last >= other.offset for one, other in pairwise(views))
+    return [uses] if overlap else list(parts.values())
+
+
+def _plan(name: str, uses: list[tuple[int, Use]], value: torch.Tensor, n_kernel: int) -> Plan:
+    """Factors where they are smaller than gradients, and can be multiplied."""
+    only = [use for _, use in uses]
+    numbers = value.numel()
+    factored = all(_is_factor(use) for use in only) and len({use.view for use in only}) == 1
+    if factored:
+        smaller = sum(
+            use.n_positions * width(use) for use in only if not isinstance(use, Elementwise)
+        )
+        factored = smaller < prod(only[0].view.shape)
+        numbers = smaller if factored else numbers
+    return Plan(name, uses, factored, n_kernel * numbers * wide(value).element_size() / MIB)
+
+
+def _is_factor(use: Use) -> bool:
+    return isinstance(use, LookedUp) or (isinstance(use, Weighted) and use.entered.shape[1] == 1)
+
+
+def _groups(plans: list[Plan], max_mib: float) -> Iterator[list[Plan]]:
+    """Plans in turn; the parts of a parameter stay together."""
+    group: list[Plan] = []
+    for plan in plans:
+        full = sum(each.mib for each in group) + plan.mib > max_mib
+        if group and full and group[-1].parameter != plan.parameter:
+            yield group
+            group = []
+        group.append(plan)
+    if group:
+        yield group
+
+
+def _collector(network: Network, plan: Plan, n_outputs: int) -> Gradients | Factors:
+    value = network.parameters[plan.parameter]
+    uses = [use for _, use in plan.uses]
+    if plan.factored:
+        factors = [use for use in uses if not isinstance(use, Elementwise)]
+        return Factors(factors, network.n_rows, n_outputs, wide(value))
+    return Gradients(uses, network.n_rows, n_outputs, value.numel(), wide(value))
+
+
+def _gather(
+    outputs: torch.Tensor,
+    traced: Sequence[Traced],
+    kept: list[tuple[Plan, Gradients | Factors]],
+    max_mib: float,
+) -> None:
+    """Send outputs backwards and hand every collector what comes out of its operations."""
+    numbers = sorted({number for plan, _ in kept for number, _ in plan.uses})
+    size = sum(traced[number].size for number in numbers)
+    # What comes back, its copy in order, and about as much on the way.
+    together = max(1, int(max_mib * MIB / (4 * size * outputs.element_size())))
+    ends = [traced[number].edge for number in numbers]
+    for part, deltas in output_gradients(outputs, ends, together):
+        found = dict(zip(numbers, deltas, strict=True))
+        for plan, collector in kept:
+            for place, (number, _) in enumerate(plan.uses):
+                delta = found[number]
+                if delta is not None:
+                    collector.add(part, place, traced[number].layout.rows_first(delta, lead=1))
