@@ -116,40 +116,39 @@ def measure_networks(
 def _series(
     trained: TrainedNetworks, start: int, seed: int, trials: Trials, n_kernel_trials: int
 ) -> list[dict[str, float]]:
-    first = _observed(trained, (start, seed, 0), trials, n_kernel_trials)
-    series = [_compared(first, first, trained, trials)]
-    for number in range(1, len(trained.steps)):
-        if not np.isfinite(trained.recurrent[start, seed, number]).all():
-            series.append(_DIVERGED)
-            continue
-        now = _observed(trained, (start, seed, number), trials, n_kernel_trials)
-        series.append(_compared(first, now, trained, trials))
-    return series
+    places = ((start, seed, number) for number in range(len(trained.steps)))
+    observed = [_observed(trained, place, trials, n_kernel_trials) for place in places]
+    first = observed[0]
+    return [
+        _DIVERGED if first is None or now is None else _compared(first, now, trained, trials)
+        for now in observed
+    ]
 
 
 def _observed(
     trained: TrainedNetworks, place: tuple[int, int, int], trials: Trials, n_kernel_trials: int
-) -> Observed:
+) -> Observed | None:
+    """None where the network has diverged."""
     import torch
     from torch.nn.functional import cross_entropy
 
     start, seed, number = place
-    network = trained.network(start, trained.seeds[seed], number)
+    task, network = trained.task, trained.network(start, trained.seeds[seed], number)
     inputs = torch.from_numpy(trials.inputs).to(network.W_h.weight.dtype)
-    task = trained.task
+    targets = torch.from_numpy(trials.targets)
     with torch.no_grad():
         states = network.states(inputs)
         outputs = network.scale * network.W_out(states)
-        taught, targets = outputs[:, task.taught_from :], torch.from_numpy(trials.targets)
-        loss = cross_entropy(taught.flatten(0, 1), targets[:, task.taught_from :].flatten())
-        right = outputs.argmax(2) == targets
+    if not (outputs.isfinite().all() and states.isfinite().all()):
+        return None
+    taught, wanted = (each[:, task.taught_from :].flatten(0, 1) for each in (outputs, targets))
+    right = (outputs.argmax(2) == targets)[:, task.answered_from :]
     performance = {
-        "loss": float(loss),
-        "accuracy": float(right[:, task.answered_from :].double().mean()),
+        "loss": float(cross_entropy(taught, wanted)),
+        "accuracy": float(right.double().mean()),
     }
-    kernel = (
-        _kernel(network, inputs[:n_kernel_trials], task.taught_from) if n_kernel_trials else None
-    )
+    used = inputs[:n_kernel_trials]
+    kernel = _kernel(network, used, task.taught_from) if n_kernel_trials else None
     return Observed(trained.recurrent[place], states[:, -1].numpy(), kernel, performance)
 
 

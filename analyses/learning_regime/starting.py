@@ -93,16 +93,15 @@ def _recurrent(name: str, start: Start, seeds: Sequence[int]) -> NDArray[np.floa
         return np.stack([gaussian_init(n_units, seed=seed) for seed in seeds])
     given = [start(seed) for seed in seeds] if callable(start) else start
     found = np.stack([_array(each) for each in given]) if isinstance(given, list) else _array(given)
-    if found.ndim == 2:
-        found = np.broadcast_to(found, (len(seeds), *found.shape)).copy()
-    if found.ndim != 3 or found.shape[1] != found.shape[2] or len(found) != len(seeds):
+    square = found.ndim in (2, 3) and found.shape[-1] == found.shape[-2]
+    if not square or (found.ndim == 3 and len(found) != len(seeds)):
         raise UsageError(
             f"Found start '{name}' of shape {found.shape} for {len(seeds)} seeds; expected (units, "
             "units) or (seeds, units, units), to by from."
         )
     if not np.isfinite(found).all():
         raise UsageError(f"Found NaN or infinite weights in start '{name}'; expected finite ones.")
-    return found
+    return np.broadcast_to(found, (len(seeds), *found.shape[-2:])).copy()
 
 
 def _array(values: Any) -> NDArray[np.float64]:
