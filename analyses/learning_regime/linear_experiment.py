@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from analyses.learning_regime.alignments import kernel_alignment
 from analyses.learning_regime.experiment_contrasts import t_interval
 from analyses.learning_regime.initial_connectivity import scaled_to, truncated
-from analyses.learning_regime.two_layer import two_layer_linear_alignment
+from analyses.learning_regime.two_layer_theory import two_layer_linear_alignment
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -183,16 +183,20 @@ def test_kernels_of_the_recurrent_weights_are_exact() -> None:
 
 def test_scaled_outputs_learn_lazily_and_small_weights_richly() -> None:
     """Chizat, Oyallon and Bach 2019: the planted truth of every measure."""
+    easy = lr.PerceptualDecisionMaking(coherences=(100.0,))
     options: dict[str, Any] = {"seeds": 3, "n_steps": 600, "checkpoints": 2, **QUIET}
-    small = lr.train_rnn("DMS", _low_rank(30, 0.3), learning_rate=0.03, **options)
-    scaled = lr.train_rnn("DMS", _low_rank(30), scale=20.0, learning_rate=0.03, **options)
+    small = lr.train_rnn(easy, _low_rank(30, 0.2), learning_rate=0.1, **options)
+    scaled = lr.train_rnn(easy, _low_rank(30), scale=20.0, learning_rate=0.03, **options)
     rich, lazy = (
         lr.measure_networks(each, n_kernel_trials=8, progress=False).isel(step=-1, start=0)
         for each in (small, scaled)
     )
-    for name in ("kernel_alignment", "representation_alignment", "centred_kernel_alignment"):
+    assert (rich["accuracy"] > 0.95).all()
+    assert (lazy["accuracy"] > 0.95).all()
+    gap = float(lazy["kernel_alignment"].min()) - float(rich["kernel_alignment"].max())
+    assert gap > 0.2
+    for name in ("representation_alignment", "centred_kernel_alignment"):
         assert (lazy[name] > rich[name]).all()
-    assert float(lazy["kernel_alignment"].min()) > max(0.95, float(rich["kernel_alignment"].max()))
     assert (lazy["relative_weight_change"] < rich["relative_weight_change"]).all()
 
 
