@@ -64,7 +64,7 @@ def tangent_kernel_product(
     given = given_array(vector, "vector")
     with ready(network):
         check(network)
-        outputs, backwards = torch.func.vjp(_function(network), network.parameters)
+        outputs, backwards = torch.func.vjp(_function(network), network.parameters)[:2]
         size = outputs.numel()
         if len(given) == size:
             columns = given.reshape(size, -1).T
@@ -142,8 +142,7 @@ def _forwards(network: Network, direction: dict[str, torch.Tensor]) -> torch.Ten
     """Derivative of all outputs along a direction of the parameters, (rows, outputs)."""
     import torch
 
-    _, found = torch.func.jvp(_function(network), (network.parameters,), (direction,))
-    return found
+    return torch.func.jvp(_function(network), (network.parameters,), (direction,))[1]
 
 
 def _function(network: Network) -> Callable[[dict[str, torch.Tensor]], torch.Tensor]:
