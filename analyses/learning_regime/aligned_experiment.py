@@ -62,7 +62,9 @@ def run_aligned_experiment(
 
     Examples
     --------
-    >>> found = run_aligned_experiment("DMS", seeds=2, n=20, n_steps=20, kernels=False)
+    >>> found = run_aligned_experiment(
+    ...     "DMS", seeds=2, n=20, n_steps=20, kernels=False, progress=False
+    ... )
     >>> found.sizes["start"]
     4
     """

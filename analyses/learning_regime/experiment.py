@@ -91,7 +91,7 @@ def run_rank_experiment(
     Examples
     --------
     >>> found = run_rank_experiment(
-    ...     "DMS", ranks=(1, 20), seeds=2, match="frobenius", n=20, n_steps=20, kernels=False
+    ...     "DMS", (1, 20), 2, "frobenius", n=20, n_steps=20, kernels=False, progress=False
     ... )
     >>> found["weight_change"].dims
     ('task', 'match', 'rank', 'seed', 'step')

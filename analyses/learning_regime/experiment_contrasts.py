@@ -56,7 +56,7 @@ def rank_contrasts(
     --------
     >>> from analyses.learning_regime.experiment import run_rank_experiment
     >>> found = run_rank_experiment(
-    ...     "DMS", ranks=(1, 20), seeds=3, match="frobenius", n=20, n_steps=20, kernels=False
+    ...     "DMS", (1, 20), 3, "frobenius", n=20, n_steps=20, kernels=False, progress=False
     ... )
     >>> rank_contrasts(found, ["representation_alignment"])[0].n
     3
@@ -137,7 +137,7 @@ def t_interval(values: ArrayLike) -> dict[str, float]:
     n = len(kept)
     mean = float(kept.mean()) if n else float("nan")
     sd = float(kept.std(ddof=1)) if n > 1 else float("nan")
-    half = float(t.ppf(0.975, n - 1)) * sd / np.sqrt(n) if n > 1 else float("nan")
+    half = float(t.ppf(0.975, n - 1) / np.sqrt(n)) * sd if n > 1 else float("nan")
     return {"mean": mean, "sd": sd, "low": mean - half, "high": mean + half, "n_seeds": n}
 
 

@@ -17,6 +17,7 @@ from analyses.learning_regime.initial_connectivity import MATCHES, weight_norm
 from analyses.learning_regime.tasks import Trials
 from analyses.learning_regime.trained_networks import TrainedNetworks
 from analyses.learning_regime.weights import effective_rank, weight_change
+from workbench.capturing.running import limited_threads
 
 if TYPE_CHECKING:
     import torch
@@ -57,6 +58,7 @@ def measure_networks(
     n_trials: int = 320,
     n_kernel_trials: int = 32,
     kernels: bool = True,
+    threads: int = 1,
     progress: bool = True,
 ) -> xr.Dataset:
     """Compare every checkpoint of trained networks with their start, on held-out trials.
@@ -71,6 +73,7 @@ def measure_networks(
         steps and outputs.
     kernels : bool
         Whether to compute kernels at all; their measures are NaN otherwise.
+    threads : int
     progress : bool
 
     Returns
@@ -92,6 +95,7 @@ def measure_networks(
     >>> found["representation_alignment"].values[0, 0].round(6)[0]
     np.float64(1.0)
     """
+    import torch  # noqa: F401  # its threads are limited only once it is imported
     import xarray as xr
     from tqdm import tqdm
 
@@ -100,11 +104,12 @@ def measure_networks(
     trials = [trained.task.held_out(n_trials, seed) for seed in trained.seeds]
     n_kernels = n_kernel_trials if kernels else 0
     places = list(np.ndindex(shape[:2]))
-    for start, seed in tqdm(places, "measuring", unit="network", delay=1, disable=not progress):
-        series = _series(trained, start, seed, trials[seed], n_kernels)
-        for step, values in enumerate(series):
-            for name, value in values.items():
-                found[name][start, seed, step] = value
+    bar = tqdm(places, "measuring", unit="network", delay=1, disable=not progress)
+    with limited_threads(threads):
+        for start, seed in bar:
+            for step, values in enumerate(_series(trained, start, seed, trials[seed], n_kernels)):
+                for name, value in values.items():
+                    found[name][start, seed, step] = value
     dims = ("start", "seed", "step")
     data = {name: (dims, values, {"description": MEASURES[name]}) for name, values in found.items()}
     coords = dict(zip(dims, map(list, (trained.starts, trained.seeds, trained.steps)), strict=True))

@@ -15,6 +15,7 @@ from analyses.learning_regime.schedule import COMPARED_LOSSES, Schedule, make_sc
 from analyses.learning_regime.starting import Starts, initial_weights
 from analyses.learning_regime.tasks import Task, as_task
 from analyses.learning_regime.trained_networks import TrainedNetworks
+from workbench.capturing.running import limited_threads
 from workbench.errors import UsageError, nearest
 
 DTYPES = ("float32", "float64")
@@ -34,6 +35,7 @@ def train_rnn(
     scale: float = 1.0,
     device: str = "cpu",
     dtype: str = "float32",
+    threads: int = 1,
     progress: bool = True,
 ) -> TrainedNetworks:
     """Train recurrent networks from several starts and seeds, side by side.
@@ -67,6 +69,8 @@ def train_rnn(
     device : str
         Such as ``cuda``.
     dtype : {"float32", "float64"}
+    threads : int
+        Of the processor; the matrices of a step are too small to share.
     progress : bool
         Whether to show a bar where training takes over a second.
 
@@ -102,7 +106,8 @@ def train_rnn(
     batches = Batches(chosen, numbers, batch_size, len(rates), networks.recurrent)
     sizes = chosen.n_steps, batch_size, chosen.taught_from
     engine = Backpropagation(*sizes, alpha, scale, networks)
-    kept, losses = _descend(engine, networks, batches, rates, plan, progress)
+    with limited_threads(threads):
+        kept, losses = _descend(engine, networks, batches, rates, plan, progress)
     shape = len(plan.learning_rates), len(names), len(numbers)
     best = _best_rate(losses.reshape(*shape, -1))
     inputs, recurrent, outputs = (
