@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from probes.arrays import ALPHA
 from probes.moments import Moments
 from probes.temporal import TemporalDecoding, decode_over_time
 from workbench.analysis.measure import Measure, Null
 from workbench.analysis.site_rows import SiteRows
 from workbench.statistics.bootstrap import bootstrap_weights, percentile_interval
-from workbench.statistics.correction import benjamini_hochberg
+from workbench.statistics.correction import ALPHA, benjamini_hochberg
 from workbench.statistics.permutation import permutation_null
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.arrays import ALPHA
 from workbench.analysis.drawing import choice, names_of, short_names, style
+from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
