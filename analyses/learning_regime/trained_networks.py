@@ -116,7 +116,9 @@ class TrainedNetworks:
         -------
         list of Path
             ``step-00000000.safetensors`` and so on, in the order of steps, which
-            ``workbench.capture(network, checkpoints=folder)`` reads.
+            ``workbench.capture(trained.network(), checkpoints=folder, ...)`` reads, and so does
+            ``torch:analyses.learning_regime.recurrent_network:RateNetwork`` with the `sizes` as
+            ``factory_arguments``.
 
         Raises
         ------

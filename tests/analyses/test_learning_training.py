@@ -158,7 +158,8 @@ def test_checkpoints_open_as_a_recording(tmp_path: Path) -> None:
     ]
     trials = trained.task.held_out(6).inputs
     recording = wb.capture(
-        trained.network(),
+        "torch:analyses.learning_regime.recurrent_network:RateNetwork",
+        factory_arguments={"n_inputs": 3, "n_units": 10, "n_outputs": 3},
         stimuli=trials,
         sites="hidden",
         checkpoints=folder,
