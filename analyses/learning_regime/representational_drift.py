@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,8 @@ class Drifted:
         without repeats.
     p_drift : float
         How often ``ceiling - between`` is as large if trials (or units, where they are unmatched)
-        change sessions at random; corrected over pairs. NaN without repeats.
+        change sessions at random; corrected over pairs and measures (Benjamini and Hochberg
+        1995). NaN without repeats.
     n_conditions, n_units : int
     matched : bool
         Whether the units are the same in both.
@@ -108,7 +109,7 @@ def drift(
     names: Sequence[str] | None = None,
     n_components: int = 3,
     n_splits: int = 5,
-    n_permutations: int = 99,
+    n_permutations: int = 199,
     seed: int = 0,
 ) -> Drift:
     """Does the representation change from session to session, more than noise does?
@@ -175,7 +176,7 @@ def drift(
         for number, (first, second) in enumerate(combinations(read, 2))
         for each in _compared(first, second, options, number)
     ]
-    return Drift(tuple(_corrected_over_pairs(found)))
+    return Drift(tuple(_corrected(found)))
 
 
 @dataclass(frozen=True)
@@ -298,15 +299,12 @@ def _split_means(
     return found / n_splits
 
 
-def _corrected_over_pairs(found: list[Drifted]) -> list[Drifted]:
-    corrected = [each.p_drift for each in found]
-    for name in dict.fromkeys(each.measure for each in found):
-        at = [i for i, e in enumerate(found) if e.measure == name and not np.isnan(e.p_drift)]
-        for place, p in zip(at, benjamini_hochberg([corrected[i] for i in at]), strict=True):
-            corrected[place] = float(p)
-    return [
-        Drifted(**{**vars(each), "p_drift": p}) for each, p in zip(found, corrected, strict=True)
-    ]
+def _corrected(found: list[Drifted]) -> list[Drifted]:
+    judged = [place for place, each in enumerate(found) if not np.isnan(each.p_drift)]
+    p_values = benjamini_hochberg([found[place].p_drift for place in judged])
+    for place, p in zip(judged, p_values, strict=True):
+        found[place] = replace(found[place], p_drift=float(p))
+    return found
 
 
 def _sentence(found: list[Drifted]) -> str:

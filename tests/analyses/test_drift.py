@@ -42,8 +42,8 @@ def _other_units(kind: str, seed: int) -> list[np.ndarray]:
 def test_drift_is_found_and_noise_is_not(sessions: Any) -> None:
     found = {
         kind: [
-            drift(sessions(kind, seed), n_permutations=19, n_splits=2, seed=seed).table()["drifts"]
-            for seed in range(8)
+            drift(sessions(kind, seed), n_permutations=39, n_splits=2, seed=seed).table()["drifts"]
+            for seed in range(6)
         ]
         for kind in ("stable", "drift")
     }
