@@ -91,7 +91,7 @@ def test_the_accuracy_of_a_tagger_reaches_result_summary_and_measures(tmp_path: 
     assert dict(zip(rows["token"], rows["upos"], strict=True))["dog"] == "NOUN"
     assert label_origin(recording, "upos") == ORIGINS["hanta"]
     result = wb.analyze(
-        "word_classes", recording, labels="upos", embeddings=(), n_permutations=19, n_bootstrap=19
+        "word_classes", recording, labels="upos", embeddings=(), n_permutations=19, threads=1
     )
     assert result.data.attrs["labels_accuracy"] == 0.903
     assert "90.3 % of 25,094 words" in result.data.attrs["labels_origin"]
