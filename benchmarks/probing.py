@@ -2,7 +2,8 @@
 
 ``python benchmarks/probing.py speed`` fits 5 folds x 5 penalties at every layer of a random
 recording on disk, ours streamed from disk, and scikit-learn's `LogisticRegressionCV` layer by
-layer; CPU seconds, peak memory and accuracies as a table. ``words`` is `probing_words`.
+layer; CPU seconds, peak memory and accuracies as a table. ``words`` is in
+`probing_words`; ``planted``, ``animals`` and ``retrieval`` are in `probing_planted`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from measuring import finish, machine, run_variant
+from probing_planted import animals, planted, retrieval
 from probing_words import words
 
 import workbench as wb
@@ -107,10 +109,19 @@ def speed(options: argparse.Namespace) -> None:
     print(f"largest difference of a fold's accuracy {np.abs(scores[0] - scores[1]).max():.4f}")
 
 
+PARTS = {
+    "speed": speed,
+    "words": words,
+    "planted": planted,
+    "animals": animals,
+    "retrieval": retrieval,
+}
+
+
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=["speed", "words", "ours", "peer"])
+    parser.add_argument("part", choices=[*PARTS, "ours", "peer"])
     parser.add_argument("--path", type=Path)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--units", type=int, default=768)
@@ -119,13 +130,14 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=8000)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--figures", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     if options.part == "ours":
         speed_of_ours(options.path)
     elif options.part == "peer":
         speed_of_scikit_learn(options.path, options.peer_layers)
     else:
-        {"speed": speed, "words": words}[options.part](options)
+        PARTS[options.part](options)
 
 
 if __name__ == "__main__":
