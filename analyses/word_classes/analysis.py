@@ -188,8 +188,8 @@ class WordClasses(Analysis):
     @staticmethod
     def figures(data: xr.Dataset) -> dict[str, go.Figure]:
         """Figures of a result, by title; see `figures.figures` and `figures_clusters`."""
-        from analyses.word_classes.figures_clusters import clusters_by_site
         from analyses.word_classes.figures import figures
+        from analyses.word_classes.figures_clusters import clusters_by_site
 
         drawn = figures(data)
         if "agreement" in data:
