@@ -117,7 +117,7 @@ def test_every_contraction_gives_the_same(subjects: dict, monkeypatch: pytest.Mo
     second = tangent_kernel(net, x, ["W_h"], max_mib=0.5)
     assert used == ["positions"]
     assert close(first, second)
-    monkeypatch.setattr("analyses.learning_regime.tangent_structured._is_factor", lambda _: False)
+    monkeypatch.setattr("analyses.learning_regime.tangent_structured._factors", lambda _: [])
     monkeypatch.delattr(Factors, "add_kernel")
     assert close(first, tangent_kernel(net, x, ["W_h"]))
 
@@ -432,6 +432,25 @@ def test_detached_uses_of_a_weight_do_not_count() -> None:
     assert close(tangent_kernel(net, x), plain_kernel(net, x))
     with pytest.raises(UsageError, match="does not cover of W"):
         tangent_kernel(net, x, method="structured")
+
+
+def test_expanded_and_masked_weights_are_left_to_the_jacobian() -> None:
+    class Masked(nn.Module):
+        """A weight behind a mask, one in absolute value, and an expanded shift."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.W, self.V = nn.Parameter(torch.randn(3, 4)), nn.Parameter(torch.randn(4, 2))
+            self.shift, self.mask = nn.Parameter(torch.randn(1)), torch.rand(3, 4) > 0.3
+
+        def forward(self, x: Tensor) -> Tensor:
+            """(rows, 3) -> (rows, 2)."""
+            hidden = torch.tanh(x @ (self.W * self.mask) + self.shift.expand(4))
+            return torch.einsum("nh,ho->no", hidden, self.V.abs())
+
+    torch.manual_seed(0)
+    net, x = Masked().double(), torch.randn(5, 3).double()
+    assert close(tangent_kernel(net, x), plain_kernel(net, x))
 
 
 def test_networks_with_steps_that_do_not_vectorise() -> None:
