@@ -8,16 +8,19 @@ import torch
 
 from analyses.word_classes import (
     Recipe,
+    class_pictures,
     cluster_agreement,
     conditional_gdv,
     gdv,
+    gdv_by_layer,
     make_corpus,
+    picture_points,
     read_tagged_words,
     run_next_word_experiment,
     train_next_word,
 )
 from analyses.word_classes.next_word_corpus import most_frequent_class, windows
-from analyses.word_classes.next_word_network import activity_of_layers, make_network
+from analyses.word_classes.next_word_network import LAYERS, activity_of_layers, make_network
 from workbench.errors import UsageError
 
 SMALL = Recipe(
@@ -76,6 +79,43 @@ def test_every_layer_label_and_seed_is_in_the_table(experiment):
     assert (experiment.table["low"] <= experiment.table["gdv"]).all()
     assert experiment.most_frequent_class == 1.0
     assert experiment.n_rows == experiment.n_classes * 80
+
+
+def test_layers_are_drawn_before_and_after_training_beside_their_controls(experiment):
+    figure = gdv_by_layer(experiment)
+    lines = {(trace.name, trace.xaxis): list(trace.y) for trace in figure.data}
+    assert len(lines) == 2 * 6
+    table = experiment.table.set_index(["network", "labels", "layer"])["gdv"]
+    for axis, network in (("x", "untrained"), ("x2", "trained")):
+        expected = [table[network, "class of the next word", layer] for layer in LAYERS]
+        assert lines["class of the next word", axis] == pytest.approx(expected)
+
+
+def test_pictures_place_the_same_windows_in_every_layer(corpora, experiment):
+    points = picture_points(experiment.networks[0], corpora[1], n_rows=80, seed=1)
+    assert len(points) == 2 * 4 * 80
+    assert np.isfinite(points[["x", "y"]]).all(axis=None)
+    kinds = dict(sentences(3000, 1))
+    for name in ("next", "last"):
+        classes = [kinds[word] for word in points[f"{name} word"]]
+        assert classes == points[f"{name} class"].tolist()
+    assert points.groupby(["network", "layer"])["next word"].agg(tuple).nunique() == 1
+    # The plane shows what the table says: the trained dense layer separates, the untrained not.
+    spread = {}
+    for network in ("untrained", "trained"):
+        dense = points[(points["network"] == network) & (points["layer"] == "dense")]
+        spread[network] = gdv(dense[["x", "y"]], dense["next class"])
+    assert spread["trained"] < spread["untrained"] - 0.1
+    figure = class_pictures(points, "last")
+    assert len(figure.data) == 2 * 4 * 4
+    assert sum(len(trace.x) for trace in figure.data) == len(points)
+
+
+def test_pictures_of_nothing_are_refused(corpora, experiment):
+    with pytest.raises(UsageError, match="method 'pca'"):
+        picture_points(experiment.networks[0], corpora[1], "pca")
+    with pytest.raises(UsageError, match="no class with 99999"):
+        picture_points(experiment.networks[0], corpora[1], min_per_class=99_999)
 
 
 def test_the_same_seed_trains_the_same_network(corpora):
