@@ -16,6 +16,7 @@ _HOMES = {
     "sign_similarity": "analyses.learning_regime.alignments",
     "tangent_kernel": "analyses.learning_regime.tangent",
     "tangent_kernel_product": "analyses.learning_regime.tangent_products",
+    "two_layer_linear_alignment": "analyses.learning_regime.two_layer_theory",
     "weight_change": "analyses.learning_regime.weights",
 }
 __all__ = list(_HOMES)

@@ -73,7 +73,6 @@ class Factors:
         self, uses: Sequence[Weighted | LookedUp], n_rows: int, n_outputs: int, like: torch.Tensor
     ) -> None:
         self._uses = uses
-        self._n_kernel = n_rows * n_outputs
         self.view: View = uses[0].view
         widths = [width(use) for use in uses]
         places = [use.n_positions for use in uses]
@@ -92,33 +91,33 @@ class Factors:
 
     def product(self, vector: torch.Tensor, total: torch.Tensor) -> None:
         """Add the sum of gradients, weighted by (rows, outputs), to `total` (size,)."""
-        import torch
-
         for use, delta in zip(self._uses, self._deltas, strict=True):
-            summed = torch.einsum("ro,porc->rpc", vector, delta)[None]
-            shaped = summed[:, :, None] if isinstance(use, Weighted) else summed
-            self.view.add(use.gradient(shaped).sum((0, 1)), total)
+            mixed = delta.new_zeros(delta[:, 0].shape)  # (positions, rows, out)
+            for number, weights in enumerate(vector.T):
+                mixed.addcmul_(delta[:, number], weights[:, None])
+            self.view.add(_gradient_sum(use, mixed.flatten(0, 1)), total)
 
-    def kernel(self, max_mib: float) -> torch.Tensor:
-        """Kernel by whichever way is cheaper, (rows * outputs, rows * outputs).
+    def add_kernel(self, kernel: torch.Tensor, max_mib: float) -> None:
+        """Add the kernel by whichever way is cheaper.
 
         Parameters
         ----------
+        kernel : tensor (rows * outputs, rows * outputs)
+            Added to in place.
         max_mib : float
             Memory for gradients that are formed for a slice of the weight.
-
-        Returns
-        -------
-        tensor
         """
-        if self._alike:
-            n_rows, n_out = self._delta.shape[2:]
-            spans = output_spans(self._delta, self._used())
-            direct = cost_of_positions(spans, n_rows, n_out)
-            if direct <= cost_of_slices(self._n_kernel, len(spans), prod(self.view.shape)):
-                kernel = kernel_of_positions(self._delta, self._similarity(), spans)
-                return kernel.reshape(self._n_kernel, self._n_kernel)
-        return self._kernel_of_slices(max_mib)
+        if not self._alike:
+            self._add_slices(kernel, max_mib)
+            return
+        n_positions, n_outputs, n_rows, n_out = self._delta.shape
+        spans = output_spans(self._delta, self._used())
+        direct = cost_of_positions(spans, n_rows, n_out)
+        if direct <= cost_of_slices(len(kernel), n_positions, prod(self.view.shape)):
+            found = kernel_of_positions(self._delta, self._similarity(), spans)
+            kernel.view(n_rows, n_outputs, n_rows, n_outputs).add_(found)
+        else:
+            self._add_slices(kernel, max_mib)
 
     def _entered(self) -> torch.Tensor:
         """What went in, (positions, rows, in), or entries (positions, rows)."""
@@ -141,12 +140,10 @@ class Factors:
         like = self._delta
         return lambda p, q: (entered[p][:, None] == entered[q]).to(like.dtype)
 
-    def _kernel_of_slices(self, max_mib: float) -> torch.Tensor:
+    def _add_slices(self, kernel: torch.Tensor, max_mib: float) -> None:
         """Through the gradients in a few rows of the weight at a time."""
         n_out, n_in = self.view.shape[0], prod(self.view.shape[1:])
-        like = self._deltas[0]
-        kernel = like.new_zeros(self._n_kernel, self._n_kernel)
-        row_mib = 2 * self._n_kernel * n_in * like.element_size() / MIB
+        row_mib = 2 * len(kernel) * n_in * kernel.element_size() / MIB
         for part in slices(n_out, row_mib, max_mib):
             parts = [
                 _gradient_rows(*each, part) for each in zip(self._uses, self._deltas, strict=True)
@@ -154,8 +151,7 @@ class Factors:
             block = parts[0]
             for each in parts[1:]:
                 block += each
-            kernel += gram(block.reshape(self._n_kernel, -1))
-        return kernel
+            kernel += gram(block.reshape(len(kernel), -1))
 
 
 def add_kernels(kept: Sequence[Gradients | Factors], kernel: torch.Tensor, max_mib: float) -> None:
@@ -172,7 +168,7 @@ def add_kernels(kept: Sequence[Gradients | Factors], kernel: torch.Tensor, max_m
     kernel_of_gradients(blocks, kernel, max_mib)
     for each in kept:
         if isinstance(each, Factors):
-            kernel += each.kernel(max_mib)
+            each.add_kernel(kernel, max_mib)
 
 
 def width(use: Weighted | LookedUp) -> int:
@@ -187,6 +183,14 @@ def width(use: Weighted | LookedUp) -> int:
     int
     """
     return use.view.shape[0] if isinstance(use, Weighted) else use.view.shape[-1]
+
+
+def _gradient_sum(use: Weighted | LookedUp, delta: torch.Tensor) -> torch.Tensor:
+    """Gradient of all rows together, for delta (positions * rows, out)."""
+    if isinstance(use, Weighted):
+        return delta.T @ use.entered[:, 0].transpose(0, 1).flatten(0, 1)
+    entries = use.entries.T.flatten()
+    return delta.new_zeros(use.view.shape).index_add_(0, entries, delta)
 
 
 def _gradient_rows(use: Weighted | LookedUp, delta: torch.Tensor, part: slice) -> torch.Tensor:

@@ -80,5 +80,7 @@ def find_layout(values: torch.Tensor, last: torch.Tensor, n_rows: int) -> Layout
     if len(axes) != 1 or values.shape[axes[0]] != n_rows * last.shape[axes[0]]:
         return None
     layouts = (Layout(n_rows, axes[0]), Layout(n_rows, axes[0], inner=True))
+    if last.shape[axes[0]] == 1:
+        return layouts[0]
     errors = [float((each.rows_first(values)[-1] - last).abs().max()) for each in layouts]
     return layouts[int(errors[1] < errors[0])]

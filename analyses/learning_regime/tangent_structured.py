@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from analyses.learning_regime.tangent_tracing import Traced
 
+# What goes backwards at once may take this share of the memory: more of it is no faster.
+TOGETHER = 1 / 128
+
 
 @dataclass
 class Plan:
@@ -154,8 +157,7 @@ def _gather(
     """Send outputs backwards and hand every collector what comes out of its operations."""
     numbers = sorted({number for plan, _ in kept for number, _ in plan.uses})
     size = sum(traced[number].size for number in numbers)
-    # What comes back, its copy in order, and about as much on the way.
-    together = max(1, int(max_mib * MIB / (4 * size * outputs.element_size())))
+    together = max(1, int(max_mib * TOGETHER * MIB / (size * outputs.element_size())))
     ends = [traced[number].edge for number in numbers]
     for part, deltas in output_gradients(outputs, ends, together):
         found = dict(zip(numbers, deltas, strict=True))

@@ -208,7 +208,7 @@ def settle(raw: Raw, entered: Layout | None, left: Layout, n_axes: int) -> Use |
         return _settle_elementwise(raw, entered, left, n_axes)
     if isinstance(raw.entered, float) or entered is None:
         return None
-    moved = entered.rows_first(raw.entered)
+    moved = _single(entered.rows_first(raw.entered))
     if raw.kind == "convolved":  # (r, k, g, p, in)
         mixed = left.axis != entered.axis or left.axis not in (None, 0)
         return None if mixed else Convolved(raw.view, moved.transpose(1, 2).flatten(2, 3))
@@ -229,4 +229,10 @@ def _settle_elementwise(
         return Elementwise(raw.view, spread, raw.entered)
     if entered is None or entered.axis != left.axis or raw.entered.ndim != n_axes:
         return None
-    return Elementwise(raw.view, spread, entered.rows_first(raw.entered))
+    return Elementwise(raw.view, spread, _single(entered.rows_first(raw.entered)))
+
+
+def _single(values: torch.Tensor) -> torch.Tensor:
+    """At least single precision, in which kernels are summed."""
+    half = values.is_floating_point() and values.element_size() < 4
+    return values.float() if half else values

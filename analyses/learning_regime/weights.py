@@ -140,16 +140,14 @@ def _check_names(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
             )
 
 
-def _singular_values(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    sizes: NDArray[np.float64] = np.linalg.svd(matrix, compute_uv=False)
-    return sizes
+def _singular_values(matrix: NDArray[np.float64]) -> NDArray:
+    return np.linalg.svd(matrix, compute_uv=False)
 
 
-def _eigenvalue_sizes(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _eigenvalue_sizes(matrix: NDArray[np.float64]) -> NDArray:
     if matrix.shape[0] != matrix.shape[1]:
         raise UsageError(
             f"Found a weight of shape {matrix.shape}; eigenvalues are of square matrices: take "
             "kind='singular' or 'entropy'."
         )
-    sizes: NDArray[np.float64] = np.abs(np.linalg.eigvals(matrix))
-    return sizes
+    return np.abs(np.linalg.eigvals(matrix))
