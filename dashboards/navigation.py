@@ -14,6 +14,7 @@ from dashboards.views.explore import explore_page
 from dashboards.views.jobs import jobs_page
 from dashboards.views.library import library_page
 from dashboards.views.reports import reports_page
+from dashboards.views.steering import steering_page
 from workbench.analysis.registry import analysis_names, load_analysis
 from workbench.errors import WorkbenchError
 
@@ -39,6 +40,9 @@ def navigation() -> Any:
         )
         for name in analysis_names()
     ]
+    analyses.append(
+        st.Page(steering_page, title="Steering", icon=":material/tune:", url_path="steering")
+    )
     work = [
         st.Page(compare_page, title="Compare", icon=":material/compare:", url_path="compare"),
         st.Page(reports_page, title="Reports", icon=":material/description:", url_path="reports"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
 from workbench.analysis.companions import check_untrained
+from workbench.analysis.parameters import check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, nearest
 from workbench.recording.recording import Recording
@@ -32,7 +33,10 @@ METHOD = (
     "words can read, or labels of other groups where there are no words. Selectivity is the score "
     "less the control's. p-values are corrected over sites (Benjamini-Hochberg); intervals are "
     "2.5 to 97.5 percentiles over groups drawn with replacement, of fixed predictions. The "
-    "untrained companion is probed with the same rows and split."
+    "untrained companion is probed with the same rows and split. Where rows are steps in time, a "
+    "linear discriminant is trained at every time and tested at every other, trials held out, "
+    "beside discriminants that learn labels of other trials; a trial is a stimulus with one label, "
+    "else the time around a labelled row."
 )
 
 
@@ -58,6 +62,9 @@ class Probing(Analysis):
         Rows to take, about.
     min_per_class : int
         Classes with fewer rows are left out, and named.
+    n_times : int
+        Moments of a trial at which probes are trained, and tested at every other, where rows are
+        steps in time (`moments.draw_moments`); 0 for none.
     n_folds : int
     n_permutations, n_bootstrap : int
     seed : int
@@ -98,6 +105,7 @@ class Probing(Analysis):
         C: float | Iterable[float] = (1e-4, 1e-3, 1e-2, 1e-1, 1.0),
         n_rows: int = 5000,
         min_per_class: int = 20,
+        n_times: int = 13,
         n_folds: int = 5,
         n_permutations: int = 200,
         n_bootstrap: int = 200,
@@ -111,6 +119,7 @@ class Probing(Analysis):
         self.C = C
         self.n_rows = n_rows
         self.min_per_class = min_per_class
+        self.n_times = n_times
         self.n_folds = n_folds
         self.n_permutations = n_permutations
         self.n_bootstrap = n_bootstrap
@@ -130,6 +139,7 @@ class Probing(Analysis):
         """
         from probes.arrays import assemble
         from probes.measures import measures_of
+        from probes.over_time import time_measures
         from probes.rows import draw_sample
         from probes.site import work_on_site
 
@@ -151,7 +161,31 @@ class Probing(Analysis):
         jobs = [self._job(recordings, site, sample) for site in sites]
         found = dict(zip(sites, map_sites(work_on_site, jobs), strict=True))
         data = assemble(found, self._attributes(recording, sample))
-        return Findings(data, measures_of(data))
+        data = self._over_time(data, recording, sites, map_sites)
+        return Findings(data, (*measures_of(data), *time_measures(data)))
+
+    def _over_time(
+        self, data: xr.Dataset, recording: Recording, sites: list[str], map_sites: MapSites
+    ) -> xr.Dataset:
+        """Add what can be read at each moment of a trial, where there are trials in time."""
+        from probes.moments import draw_moments
+        from probes.over_time import TimeJob, time_arrays, work_over_time
+        from workbench.analysis.site_rows import SiteRows
+
+        moments = draw_moments(
+            recording, self.labels, self.groups, self.n_rows, self.n_times, self.seed
+        )
+        if moments is None:
+            return data
+        rows = np.unique(moments.rows)
+        settings = (int(self.n_folds), int(self.n_permutations), int(self.n_bootstrap))
+        jobs = [
+            TimeJob(SiteRows.of(recording, site, rows), moments, *settings, int(self.seed))
+            for site in sites
+        ]
+        found = dict(zip(sites, map_sites(work_over_time, jobs), strict=True))
+        added = time_arrays(found, moments)
+        return data.merge(added, combine_attrs="no_conflicts")
 
     @staticmethod
     def figures(data: xr.Dataset) -> dict[str, go.Figure]:
@@ -180,13 +214,8 @@ class Probing(Analysis):
     def _check_parameters(self) -> None:
         if self.probe not in PROBES:
             raise UsageError(f"Found probe '{self.probe}'; {nearest(str(self.probe), PROBES)}")
-        least = {"n_rows": 10, "min_per_class": 2, "n_folds": 2, "n_permutations": 19}
-        for name, smallest in {**least, "n_bootstrap": 19}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        least = {"n_rows": 10, "min_per_class": 2, "n_times": 0, "n_folds": 2}
+        check_whole(self, {**least, "n_permutations": 19, "n_bootstrap": 19})
 
     def _made(self) -> Probe:
         from probes.linear import LinearProbe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -121,6 +122,67 @@ def checked(
             f"Found groups of shape {each.shape} for {len(labels)} rows; expected one group a row."
         )
     return activity, labels, each
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Activity with labels, ready to learn from.
+
+    Attributes
+    ----------
+    x : ndarray (rows, units)
+    values : ndarray (rows,)
+        Place of each label in `classes`, or a number.
+    groups : ndarray (rows,)
+    task : {"classification", "regression"}
+    classes : ndarray (classes,)
+        Empty for numbers.
+    """
+
+    x: NDArray[Any]
+    values: NDArray[Any]
+    groups: NDArray[Any]
+    task: str
+    classes: NDArray[Any]
+
+    @classmethod
+    def of(
+        cls,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None,
+        classes: ArrayLike | None,
+        task: str,
+    ) -> Labelled:
+        """Check and encode.
+
+        Parameters
+        ----------
+        X : array (rows, units)
+        y : array (rows,)
+        groups : array (rows,) or None
+        classes : array (classes,) or None
+            All that there are, where `y` may lack some.
+        task : {"auto", "classification", "regression"}
+
+        Raises
+        ------
+        UsageError
+            If labels, groups or the task are not what is needed, or a label is not in `classes`.
+        WorkbenchError
+            If activity is not finite.
+        """
+        x, labels, each = checked(X, y, groups)
+        if classes is None and task_of(labels, task) == "regression":
+            return cls(x, labels.astype(np.float64), each, "regression", np.zeros(0))
+        known = np.unique(labels if classes is None else np.asarray(classes))
+        strange = np.setdiff1d(labels, known)
+        if len(strange):
+            raise UsageError(
+                f"Found label '{strange[0]}', which is not in classes={known.tolist()}; expected "
+                "every class to be there."
+            )
+        return cls(x, np.searchsorted(known, labels), each, "classification", known)
 
 
 def activity_of(X: ArrayLike) -> NDArray[Any]:

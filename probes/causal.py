@@ -114,7 +114,8 @@ def erase_in_subject(
         erase(X, y, "random", erasure.rank, seed=seed + 1 + number) for number in range(n_controls)
     ]
     before = target.scores({})
-    after, *controls = (target.scores({site: _Edit(site, each)}) for each in (erasure, *others))
+    edits = [_Edit(site, each) for each in (erasure, *others)]
+    after, *controls = target.scores_of_each(site, edits)
     values = np.array([each.mean for each in controls])
     return CausalErasure(
         before.mean,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from probes.arrays import CONTROL, TASK, UNTRAINED
+from probes.time_figures import time_figures
 from workbench.analysis.drawing import choice, names_of, short_names, style
 
 if TYPE_CHECKING:
@@ -33,12 +34,12 @@ def figures(data: xr.Dataset) -> dict[str, go.Figure]:
     Returns
     -------
     dict of str to plotly Figure
-        By title: scores by site, and which classes are taken for which.
+        By title: scores by site, which classes are taken for which, and decoding over time.
     """
     drawn = {"Scores by site": scores_by_site(data)}
     if "confusion" in data:
         drawn["Confusion of classes"] = confusion(data)
-    return drawn
+    return {**drawn, **time_figures(data)}
 
 
 def scores_by_site(data: xr.Dataset) -> go.Figure:

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from probes.base import Probe, activity_of, checked, task_of
+from probes.base import Labelled, Probe, activity_of, checked, task_of
 from probes.linear_paths import LogisticPaths, nested_predictions
 from probes.ridge import fit_ridge
 from probes.scores import score_of
 from probes.splits import group_folds
-from probes.standardizing import Standard
+from probes.standardizing import in_units_of_activity
 from workbench.errors import UsageError
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -98,18 +98,17 @@ class LinearProbe(Probe):
         Raises
         ------
         UsageError
-            If labels, groups or `C` are not what is needed.
+            If labels, classes, groups or `C` are not what is needed.
         WorkbenchError
             If activity is not finite.
         """
-        x, labels, each = checked(X, y, groups)
-        strengths = self._strengths()
-        self.task_ = "classification" if classes is not None else task_of(labels, self.task)
-        folds = self._inner_folds(labels, each, strengths)
-        if self.task_ == "regression":
-            return self._fit_numbers(x, labels.astype(np.float64), folds, strengths)
-        self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
-        return self._fit_classes(x, labels, folds, strengths)
+        known, strengths = Labelled.of(X, y, groups, classes, self.task), self._strengths()
+        self.task_ = known.task
+        folds = self._inner_folds(known, strengths)
+        if known.task == "regression":
+            return self._fit_numbers(known, folds, strengths)
+        self.classes_ = known.classes
+        return self._fit_classes(known, folds, strengths)
 
     def _strengths(self) -> NDArray[np.float64]:
         strengths = np.sort(np.atleast_1d(np.asarray(self.C, dtype=np.float64)))
@@ -118,37 +117,36 @@ class LinearProbe(Probe):
         return strengths
 
     def _inner_folds(
-        self, labels: NDArray[Any], groups: NDArray[Any], strengths: NDArray[np.float64]
+        self, known: Labelled, strengths: NDArray[np.float64]
     ) -> NDArray[np.int64] | None:
         if len(strengths) == 1:
             return None
-        n_folds = min(self.n_folds, len(np.unique(groups)))
+        n_folds = min(self.n_folds, len(np.unique(known.groups)))
         if n_folds < 2:
             raise UsageError(
                 "Found one group to choose C within; expected at least two: pass one C, or groups "
                 "that are finer."
             )
-        continuous = self.task_ == "regression"
-        return group_folds(groups, n_folds, None if continuous else labels, self.seed)
+        strata = None if known.task == "regression" else known.values
+        return group_folds(known.groups, n_folds, strata, self.seed)
 
     def _fit_classes(
         self,
-        x: NDArray[Any],
-        labels: NDArray[Any],
+        known: Labelled,
         folds: NDArray[np.int64] | None,
         strengths: NDArray[np.float64],
     ) -> Self:
-        codes = np.searchsorted(self.classes_, labels)
+        x, codes = known.x, known.values
         sets = [np.ones(len(x), dtype=bool)]
         if folds is not None:
             sets += [folds != number for number in range(int(folds.max()) + 1)]
-        paths = LogisticPaths(x, codes, len(self.classes_), np.stack(sets, 1), self.tolerance)
+        paths = LogisticPaths(x, codes, len(known.classes), np.stack(sets, 1), self.tolerance)
         scores, solutions = [], []
         for strength in strengths:
             solution = paths.solve(strength)
             solutions.append(solution)
             if folds is not None:
-                said = solution.logits[np.arange(len(x)), folds + 1].argmax(axis=1)
+                said = paths.held_out(solution)[np.arange(len(x)), folds + 1]
                 scores.append(float(np.mean(said == codes)))
         best = int(np.argmax(scores)) if scores else 0
         self.cv_scores_, self.C_ = np.array(scores), float(strengths[best])
@@ -157,11 +155,11 @@ class LinearProbe(Probe):
 
     def _fit_numbers(
         self,
-        x: NDArray[Any],
-        values: NDArray[np.float64],
+        known: Labelled,
         folds: NDArray[np.int64] | None,
         strengths: NDArray[np.float64],
     ) -> Self:
+        x, values = known.x, known.values
         penalties = 1 / strengths
         scores: NDArray[np.float64] = np.zeros(0)
         if folds is not None:
@@ -212,23 +210,3 @@ class LinearProbe(Probe):
         from scipy.special import softmax
 
         return softmax(self.decision_function(X).astype(np.float64), axis=1)
-
-
-def in_units_of_activity(
-    standard: Standard, weights: NDArray[Any], intercept: NDArray[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weights (outputs, units) and intercepts for activity that is not standardised.
-
-    Parameters
-    ----------
-    standard : Standard
-    weights : ndarray (outputs, units)
-        For standardised units.
-    intercept : ndarray (outputs,)
-
-    Returns
-    -------
-    tuple of ndarray
-    """
-    plain = weights / standard.scale
-    return plain, intercept - plain @ standard.mean

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from probes.base import Probe, activity_of, checked, task_of
+from probes.base import Labelled, Probe, activity_of
 from probes.splits import group_folds
 from probes.standardizing import Standard
 from workbench.errors import UsageError
@@ -109,43 +109,39 @@ class MLPProbe(Probe):
         """
         import torch
 
-        x, labels, each = checked(X, y, groups)
+        known = Labelled.of(X, y, groups, classes, self.task)
         for name in ("max_epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"Found {name}={getattr(self, name)}; expected at least 1.")
-        self.task_ = "classification" if classes is not None else task_of(labels, self.task)
-        train, test = self._split(labels, each)
-        self._standard = Standard.of(x[train])
-        inputs = torch.as_tensor(self._standard.transform(x).astype(np.float32))
-        targets = self._targets(labels, train, classes)
+        self.task_ = known.task
+        train, test = self._split(known)
+        self._standard = Standard.of(known.x[train])
+        inputs = torch.as_tensor(self._standard.transform(known.x).astype(np.float32))
+        targets = self._targets(known, train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self._network = self._built(x.shape[1]).to(self.device)
+            self._network = self._built(known.x.shape[1]).to(self.device)
             self._train(inputs.to(self.device), targets.to(self.device), train, test)
         return self
 
-    def _split(
-        self, labels: NDArray[Any], groups: NDArray[Any]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        every = np.arange(len(labels))
-        n_groups = len(np.unique(groups))
+    def _split(self, known: Labelled) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        every = np.arange(len(known.x))
+        n_groups = len(np.unique(known.groups))
         if not self.patience or n_groups < 2:
             return every, every
-        folds = group_folds(groups, min(_VALIDATION_FOLDS, n_groups), labels, self.seed)
+        folds = group_folds(known.groups, min(_VALIDATION_FOLDS, n_groups), known.values, self.seed)
         return every[folds != 0], every[folds == 0]
 
-    def _targets(
-        self, labels: NDArray[Any], train: NDArray[np.int64], classes: ArrayLike | None
-    ) -> Tensor:
+    def _targets(self, known: Labelled, train: NDArray[np.int64]) -> Tensor:
         import torch
 
-        if self.task_ == "classification":
-            self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
-            return torch.as_tensor(np.searchsorted(self.classes_, labels))
-        values = labels.astype(np.float64)
-        self._centre = float(values[train].mean())
-        self._spread = float(values[train].std()) or 1.0
-        return torch.as_tensor(((values - self._centre) / self._spread).astype(np.float32))
+        if known.task == "classification":
+            self.classes_ = known.classes
+            return torch.as_tensor(known.values)
+        self._centre = float(known.values[train].mean())
+        self._spread = float(known.values[train].std()) or 1.0
+        standardised = (known.values - self._centre) / self._spread
+        return torch.as_tensor(standardised.astype(np.float32))
 
     def _built(self, n_units: int) -> nn.Module:
         from torch import nn

@@ -93,21 +93,17 @@ def draw_sample(
     UsageError
         If there is no such column, no labelled row, or fewer than two classes.
     """
-    table = _ordered(recording, labels)
-    there = table[labels].notna().to_numpy()
-    n_unlabelled = int((~there).sum())
-    table = table[there]
+    whole = table_of(recording, labels)
+    table = whole[whole[labels].notna()]
+    n_unlabelled = len(whole) - len(table)
     if table.empty:
         raise UsageError(
             f"Found no row with a label in column '{labels}' among {recording.n_rows} rows; "
             "expected labelled rows: choose another column or label the stimuli."
         )
-    values = table[labels].to_numpy()
-    numeric = values.dtype.kind in "fiu" or all(isinstance(v, float) for v in values[:100])
-    continuous = numeric and is_continuous(values.astype(np.float64))
-    each, kind = _groups(recording, table, groups)
+    known, continuous = labels_of(table[labels].to_numpy())
+    each, kind = groups_of(recording, table, groups)
     words, word_kind = _words(recording, table, control)
-    known = values.astype(np.float64) if continuous else np.array([_name(v) for v in values])
     kept = _drawn(each, n_rows, seed)
     left_out: dict[str, int] = {}
     if not continuous:
@@ -126,7 +122,47 @@ def draw_sample(
     )
 
 
-def _ordered(recording: Recording, labels: str) -> pd.DataFrame:
+def labels_of(values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
+    """Labels as numbers or as texts, and whether they are numbers to be predicted as such.
+
+    Parameters
+    ----------
+    values : ndarray (rows,)
+        None of them missing.
+
+    Returns
+    -------
+    tuple of ndarray (rows,) and bool
+
+    Examples
+    --------
+    >>> labels_of(np.array([1.0, 2.0]))
+    (array(['1', '2'], dtype='<U1'), False)
+    """
+    numeric = values.dtype.kind in "fiu" or all(isinstance(v, float) for v in values[:100])
+    if numeric and is_continuous(values.astype(np.float64)):
+        return values.astype(np.float64), True
+    return np.array([_name(value) for value in values]), False
+
+
+def table_of(recording: Recording, labels: str) -> pd.DataFrame:
+    """Row table in the order of stimuli and time, each row with its number in ``row``.
+
+    Parameters
+    ----------
+    recording : Recording
+    labels : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of a language, one row a word.
+
+    Raises
+    ------
+    UsageError
+        If there is no column of labels.
+    """
     rows = recording.rows
     if labels not in rows:
         raise UsageError(
@@ -142,7 +178,28 @@ def _ordered(recording: Recording, labels: str) -> pd.DataFrame:
     return table.sort_values(by, kind="stable") if by else table
 
 
-def _groups(recording: Recording, table: pd.DataFrame, name: str) -> tuple[NDArray[np.int64], str]:
+def groups_of(
+    recording: Recording, table: pd.DataFrame, name: str
+) -> tuple[NDArray[np.int64], str]:
+    """What must not be torn apart, and its name.
+
+    Parameters
+    ----------
+    recording : Recording
+    table : pandas.DataFrame
+        As `table_of` gives it.
+    name : str
+        As `draw_sample` takes it.
+
+    Returns
+    -------
+    tuple of ndarray (rows,) of int and str
+
+    Raises
+    ------
+    UsageError
+        If there is no such column.
+    """
     if name != AUTO:
         return _codes(_column(recording, table, name)), name
     known = [*recording.stimuli.columns, *table.columns]
@@ -193,7 +250,11 @@ def _drawn(groups: NDArray[np.int64], n_rows: int, seed: int) -> NDArray[np.int6
     names, sizes = np.unique(groups, return_counts=True)
     order = np.random.default_rng([seed, 7]).permutation(len(names))
     enough = int(np.searchsorted(np.cumsum(sizes[order]), n_rows)) + 1
-    return np.flatnonzero(np.isin(groups, names[order[:enough]]))
+    whole = np.flatnonzero(np.isin(groups, names[order[: max(enough, ENOUGH_GROUPS)]]))
+    if enough >= ENOUGH_GROUPS or len(whole) <= n_rows:
+        return whole
+    # Large groups are thinned: a few whole ones could not be split into folds.
+    return whole[np.linspace(0, len(whole) - 1, n_rows).astype(np.int64)]
 
 
 def _frequent(

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from workbench.editing.opening import as_target
-from workbench.editing.targets import model_name
 from workbench.errors import UsageError
 from workbench.statistics.permutation import permutation_p
 
 if TYPE_CHECKING:
     import torch
 
-    from workbench.editing.targets import Metric, Scores, Target
+    from workbench.editing.targets import Edit, Metric, Target
     from workbench.recording.recording import Recording
 
 STRENGTHS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
@@ -36,8 +35,7 @@ class Steering:
     controls : ndarray (controls, strengths)
         The same with random directions of the same lengths.
     loss : ndarray (strengths,)
-        Cross-entropy in nats a token (language) or example: what steering breaks. NaN where it
-        was not asked for.
+        Cross-entropy in nats a token (language) or example: what steering breaks.
     slope : float
         Of the measure over strength, by least squares.
     control_slopes : ndarray (controls,)
@@ -73,9 +71,9 @@ def steer(
 
     Parameters
     ----------
-    subject : torch.nn.Module, str or Recording
+    subject : torch.nn.Module, str, Recording or Target
         As of `workbench.editing.opening.as_target`: a network with `inputs` and `targets`, or a
-        language model with texts as `inputs`.
+        language model with texts as `inputs`; or what that function gave.
     site : str
         Whose activity is edited, at every token or place.
     direction : array (units,)
@@ -104,9 +102,7 @@ def steer(
         If the site, an answer or the direction does not fit, or neither answers nor a metric is
         given.
     """
-    wanted = np.asarray(direction, dtype=np.float64).reshape(-1)
-    if not np.isfinite(wanted).all() or not wanted.any():
-        raise UsageError("Found a direction of length 0, or with NaN; expected finite numbers.")
+    wanted = checked_direction(direction)
     if (answers is None) == (metric is None):
         raise UsageError("Found answers and metric, or neither; expected one of the two.")
     if n_controls < 2 or len(set(strengths)) < 2:
@@ -114,30 +110,26 @@ def steer(
             f"Found n_controls={n_controls} and {len(set(strengths))} strengths; expected at least "
             "two of each."
         )
-    measure = metric if answers is None else _Share(_numbers(subject, answers))
-    target = as_target(subject, inputs, targets, measure)
-    # The loss needs a target that scores by it, opened from the same subject.
-    by_loss = as_target(subject, inputs, targets, "loss")
-    length = _mean_length(target, site, len(wanted))
+    target = as_target(subject, inputs, targets, metric)
+    measure = metric if answers is None else _Share(numbers_of(target, answers))
+    length = mean_length(target, site, len(wanted))
     sizes = np.asarray(strengths, dtype=np.float64)
     generator = np.random.default_rng([seed, 3])
     others = [generator.normal(size=len(wanted)) for _ in range(n_controls)]
-    along = [_steered(target, site, wanted, size * length) for size in sizes]
-    values = np.array([each.mean for each in along])
-    controls = np.stack(
-        [[_steered(target, site, each, size * length).mean for size in sizes] for each in others]
-    )
-    loss = np.array([_steered(by_loss, site, wanted, size * length).mean for size in sizes])
-    slopes = np.array([np.polyfit(sizes, each, 1)[0] for each in (values, *controls)])
+    edits = [[adding(each, size * length) for size in sizes] for each in (wanted, *others)]
+    scores = target.scores_of_each(site, [edit for row in edits for edit in row], measure)
+    values, *rest = np.array([each.mean for each in scores]).reshape(len(edits), len(sizes))
+    loss = [each.mean for each in target.scores_of_each(site, edits[0], "loss")]
+    slopes = np.array([np.polyfit(sizes, each, 1)[0] for each in (values, *rest)])
     return Steering(
         sizes,
         values,
-        controls,
-        loss,
+        np.array(rest),
+        np.array(loss),
         float(slopes[0]),
         slopes[1:],
         permutation_p(float(slopes[0]), slopes[1:]),
-        len(along[0].values),
+        len(scores[0].values),
     )
 
 
@@ -156,32 +148,66 @@ class _Share:
         return outputs.softmax(dim=1)[:, list(self.answers)].sum(dim=1).double()
 
 
-def _numbers(subject: Any, answers: Sequence[int | str]) -> tuple[int, ...]:
+def checked_direction(direction: ArrayLike) -> NDArray[np.float64]:
+    """A direction (units,) of finite numbers.
+
+    Raises
+    ------
+    UsageError
+        If it is not, or has no length.
+    """
+    wanted = np.asarray(direction, dtype=np.float64).reshape(-1)
+    if not np.isfinite(wanted).all() or not wanted.any():
+        raise UsageError("Found a direction of length 0, or with NaN; expected finite numbers.")
+    return wanted
+
+
+def numbers_of(target: Target, answers: Sequence[int | str]) -> tuple[int, ...]:
+    """Numbers of the outputs that answers name.
+
+    Parameters
+    ----------
+    target : Target
+    answers : sequence of int or str
+
+    Returns
+    -------
+    tuple of int
+
+    Raises
+    ------
+    UsageError
+        If there is none, or a text is not one token of a language model.
+    """
+    from workbench.editing.targets import LanguageTarget
+
     if not len(answers):
         raise UsageError("Found no answer; expected at least one output or token.")
-    if not any(isinstance(each, str) for each in answers):
+    texts = [each for each in answers if isinstance(each, str)]
+    if not isinstance(target, LanguageTarget):
+        if texts:
+            raise UsageError(
+                f"Found answer '{texts[0]}' of a subject that is no language model; expected the "
+                "number of an output."
+            )
         return tuple(int(each) for each in answers)
-    from workbench.recording.recording import Recording
-    from workbench.subjects.language.loading import load_tokenizer
-
-    address = subject.subject.get("address", "") if isinstance(subject, Recording) else subject
-    tokenizer = load_tokenizer(model_name(str(address)))
-    return tuple(_token(tokenizer, each) for each in answers)
+    return tuple(target.token(each) if isinstance(each, str) else int(each) for each in answers)
 
 
-def _token(tokenizer: Any, answer: int | str) -> int:
-    if not isinstance(answer, str):
-        return int(answer)
-    ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise UsageError(
-            f"Found answer '{answer}' of {len(ids)} tokens; expected texts of one token each, with "
-            "the space before them that the tokenizer has."
-        )
-    return int(ids[0])
+def adding(direction: NDArray[Any], length: float) -> Edit:
+    """An edit that adds a direction, made as long as is said, to every row.
 
+    Parameters
+    ----------
+    direction : ndarray (units,)
+    length : float
+        Negative: it is taken away.
 
-def _steered(target: Target, site: str, direction: NDArray[Any], length: float) -> Scores:
+    Returns
+    -------
+    callable
+        Takes and gives activity (rows, units).
+    """
     step = direction / np.linalg.norm(direction) * length
 
     def edit(rows: torch.Tensor) -> torch.Tensor:
@@ -189,11 +215,27 @@ def _steered(target: Target, site: str, direction: NDArray[Any], length: float) 
 
         return rows + torch.from_numpy(step).to(rows)
 
-    return target.scores({site: edit})
+    return edit
 
 
-def _mean_length(target: Target, site: str, n_units: int) -> float:
-    """Mean length of a row of activity at a site."""
+def mean_length(target: Target, site: str, n_units: int) -> float:
+    """Mean length of a row of activity at a site.
+
+    Parameters
+    ----------
+    target : Target
+    site : str
+    n_units : int
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    UsageError
+        If there is no such site, or it has another number of units.
+    """
     lengths: list[float] = []
     counts: list[int] = []
 

@@ -53,7 +53,7 @@ def summarize(data: xr.Dataset) -> str:
             sentences.append(
                 "No untrained recording was given, so what training added is not known."
             )
-    return " ".join([*sentences, *_left_out(data)])
+    return " ".join([*sentences, *_over_time(data), *_left_out(data)])
 
 
 def best_site(data: xr.Dataset) -> str:
@@ -90,6 +90,24 @@ def _training(at: xr.Dataset, site: str) -> str:
         f"The untrained subject gives {untrained:.3f} at {site}: training "
         f"{'added' if value > 0 else 'took'} {abs(value):.3f}."
     )
+
+
+def _over_time(data: xr.Dataset) -> list[str]:
+    if "time_accuracy" not in data:
+        return []
+    at = data.isel(site=int(np.argmax(data["over_time"].values[:, 0])))
+    same, other = at["over_time"].values
+    chance = at["over_time_null_mean"].values
+    found = at["over_time_p_corrected"].values <= ALPHA
+    head = (
+        f"Over time at {at['site'].item()} ({at.attrs['time_kind']}, {at.attrs['n_trials']} "
+        f"trials) probes are right in {same:.3f} at the time of their training (shuffled labels "
+        f"{chance[0]:.3f}) and in {other:.3f} at other times ({chance[1]:.3f})"
+    )
+    if not found[0]:
+        return [f"{head}: no code was found at single times."]
+    said = "the code generalises over time" if found[1] else "no code that outlasts its moment"
+    return [f"{head}: {said}."]
 
 
 def _left_out(data: xr.Dataset) -> list[str]:

@@ -173,8 +173,8 @@ def _share_of_edges(
 ) -> float:
     found, total = 0, 0
     for each, tree, kept in zip(said, trees, words, strict=True):
-        edges = _edges_among(tree, kept)
-        found += len(edges & _spanning_edges(each, kept))
+        edges = edges_among(tree, kept)
+        found += len(edges & spanning_edges(each, kept))
         total += len(edges)
     return found / total if total else float("nan")
 
@@ -192,7 +192,23 @@ def _share_of_roots(
     return float(np.mean(right)) if right else float("nan")
 
 
-def _edges_among(heads: NDArray[np.int64], words: NDArray[np.int64]) -> set[frozenset[int]]:
+def edges_among(heads: NDArray[np.int64], words: NDArray[np.int64]) -> set[frozenset[int]]:
+    """Pairs of a word and its head, both among some words of a sentence.
+
+    Parameters
+    ----------
+    heads : ndarray (words,) of int
+    words : ndarray (kept,) of int
+
+    Returns
+    -------
+    set of frozenset of int
+
+    Examples
+    --------
+    >>> edges_among(np.array([1, -1, 1]), np.array([0, 1]))
+    {frozenset({0, 1})}
+    """
     kept = set(words.tolist())
     return {
         frozenset((word, int(heads[word])))
@@ -201,7 +217,24 @@ def _edges_among(heads: NDArray[np.int64], words: NDArray[np.int64]) -> set[froz
     }
 
 
-def _spanning_edges(distances: NDArray[Any], words: NDArray[np.int64]) -> set[frozenset[int]]:
+def spanning_edges(distances: NDArray[Any], words: NDArray[np.int64]) -> set[frozenset[int]]:
+    """Edges of the shortest tree that joins some words of a sentence.
+
+    Parameters
+    ----------
+    distances : ndarray (words, words)
+    words : ndarray (kept,) of int
+
+    Returns
+    -------
+    set of frozenset of int
+
+    Examples
+    --------
+    >>> distances = np.array([[0, 1, 3], [1, 0, 1], [3, 1, 0]])
+    >>> sorted(sorted(edge) for edge in spanning_edges(distances, np.arange(3)))
+    [[0, 1], [1, 2]]
+    """
     from scipy.sparse.csgraph import minimum_spanning_tree
 
     if len(words) < 2:

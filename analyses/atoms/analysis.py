@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.parameters import check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError
 from workbench.recording.recording import Recording
@@ -224,14 +225,8 @@ class Atoms(Analysis):
 
     def _check_parameters(self) -> None:
         least = {"n_seeds": 1, "n_nulls": 3, "n_steps": 1, "batch_size": 1, "max_rows": 40}
-        for name, smallest in {**least, "n_bootstrap": 19, "n_atoms": 2, "epochs": 1}.items():
-            value = getattr(self, name)
-            if name in ("n_atoms", "epochs") and value is None:
-                continue
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        least |= {"n_bootstrap": 19, "n_atoms": 2, "epochs": 1}
+        check_whole(self, least, optional=("n_atoms", "epochs"))
         if not 0 < self.test_fraction < 1:
             raise UsageError(
                 f"Found test_fraction={self.test_fraction}; expected a share between 0 and 1."

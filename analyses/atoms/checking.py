@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from analyses.atoms.activations import ACTIVATIONS
 from analyses.atoms.initial import INITS
 from analyses.atoms.rowblocks import site_of
-from workbench.errors import UsageError, nearest
+from workbench.analysis.parameters import check_choices
+from workbench.errors import UsageError
 
 if TYPE_CHECKING:
     from analyses.atoms.feeding import Feed
@@ -48,11 +49,7 @@ def check_parameters(sae: ThresholdSAE) -> None:
     ------
     UsageError
     """
-    for name, choices in _CHOICES.items():
-        if getattr(sae, name) not in choices:
-            raise UsageError(
-                f"Found {name}='{getattr(sae, name)}'; {nearest(str(getattr(sae, name)), choices)}"
-            )
+    check_choices(sae, _CHOICES)
     for name in (*_WHOLE, *(name for name in ("n_steps", "epochs") if getattr(sae, name))):
         value = getattr(sae, name)
         if int(value) != value or value < 1:

@@ -191,8 +191,8 @@ class BrainDynamics(Analysis):
         return make_example(kind, seed)
 
     def _check_parameters(self) -> None:
-        from analyses.brain_dynamics.inputs import whole
         from analyses.brain_dynamics.timing import LEAST_ROWS
+        from workbench.analysis.parameters import whole
 
         least = {"least_blocks": 1, "most_blocks": 1, "n_units": 2, "n_bins": 2, "order": 2}
         for name, smallest in {**least, "n_surrogates": 19, "n_bootstrap": 19}.items():

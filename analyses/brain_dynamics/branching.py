@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import last_axis, positive, real_array, whole
+from analyses.brain_dynamics.inputs import last_axis, real_array
+from workbench.analysis.parameters import positive, whole
 from workbench.errors import UsageError
 
 

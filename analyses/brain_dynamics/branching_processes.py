@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.brain_dynamics.inputs import whole
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError
 
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import last_axis, real_array, whole
+from analyses.brain_dynamics.inputs import last_axis, real_array
 from analyses.brain_dynamics.phases import analytic_signal
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError
 
 

@@ -76,45 +76,6 @@ def plain_array(values: Any) -> NDArray:
         ) from error
 
 
-def positive(value: Any, name: str, unit: str = "") -> float:
-    """A positive finite number.
-
-    Raises
-    ------
-    UsageError
-        If it is not.
-
-    Examples
-    --------
-    >>> positive(2, "sampling_rate")
-    2.0
-    """
-    is_number = isinstance(value, int | float | np.integer | np.floating)
-    if not is_number or isinstance(value, bool) or not np.isfinite(value) or value <= 0:
-        raise UsageError(f"Found {name}={value!r}; expected a positive number{unit}.")
-    return float(value)
-
-
-def whole(value: Any, name: str, least: int, most: int | None = None) -> int:
-    """A whole number within limits.
-
-    Raises
-    ------
-    UsageError
-        If it is not.
-
-    Examples
-    --------
-    >>> whole(3, "order", 2)
-    3
-    """
-    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_whole or value < least or (most is not None and value > most):
-        limit = f"at least {least}" if most is None else f"{least} to {most}"
-        raise UsageError(f"Found {name}={value!r}; expected a whole number of {limit}.")
-    return int(value)
-
-
 def frequency_band(band: Any, sampling_rate: float) -> tuple[float, float]:
     """Lower and upper edge of a band, in the unit of the sampling rate.
 

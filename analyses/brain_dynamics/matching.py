@@ -9,7 +9,8 @@ from math import comb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import plain_array, real_array, whole
+from analyses.brain_dynamics.inputs import plain_array, real_array
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError
 
 

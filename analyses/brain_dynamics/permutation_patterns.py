@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import last_axis, real_array, whole
+from analyses.brain_dynamics.inputs import last_axis, real_array
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError
 
 # 20! is the largest that whole numbers of 64 bits hold.

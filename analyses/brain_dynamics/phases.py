@@ -10,9 +10,9 @@ from analyses.brain_dynamics.inputs import (
     frequency_band,
     last_axis,
     plain_array,
-    positive,
     real_array,
 )
+from workbench.analysis.parameters import positive
 from workbench.errors import UsageError, nearest
 
 KINDS = ("signal", "phase")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import frequency_band, last_axis, positive, real_array, whole
+from analyses.brain_dynamics.inputs import frequency_band, last_axis, real_array
+from workbench.analysis.parameters import positive, whole
 from workbench.errors import UsageError
 
 

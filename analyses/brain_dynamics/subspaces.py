@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import real_array, whole
+from analyses.brain_dynamics.inputs import real_array
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError
 
 

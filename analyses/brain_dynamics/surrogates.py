@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analyses.brain_dynamics.inputs import last_axis, real_array, whole
+from analyses.brain_dynamics.inputs import last_axis, real_array
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.brain_dynamics.inputs import positive
+from workbench.analysis.parameters import positive
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:

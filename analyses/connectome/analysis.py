@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.parameters import check_choices, check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, nearest
 from workbench.recording.recording import Recording
@@ -208,12 +209,8 @@ class Connectome(Analysis):
         from analyses.connectome.motifs import check_search
 
         check_search(self._search())
-        if not isinstance(self.max_units, int | np.integer) or self.max_units < 3:
-            raise UsageError(
-                f"Found max_units={self.max_units!r}; expected a whole number of at least 3."
-            )
-        if self.method not in METHODS:
-            raise UsageError(f"Found method='{self.method}'; {nearest(str(self.method), METHODS)}")
+        check_whole(self, {"max_units": 3})
+        check_choices(self, {"method": METHODS})
 
     def _search(self) -> Any:
         from analyses.connectome.motifs import Search

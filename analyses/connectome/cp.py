@@ -14,7 +14,8 @@ from analyses.connectome.cp_contraction import khatri_rao
 from analyses.connectome.cp_input import check_rank, problem
 from analyses.connectome.cp_restarts import factorise
 from analyses.connectome.cp_solver import Settings
-from workbench.errors import UsageError, nearest
+from workbench.analysis.parameters import check_choices, check_whole
+from workbench.errors import UsageError
 
 SOLVERS = ("hals", "mu", "tensorly")
 
@@ -194,12 +195,8 @@ class NonnegativeCP(BaseEstimator):
         )
 
     def _check(self) -> None:
-        if self.solver not in SOLVERS:
-            raise UsageError(f"Found solver {self.solver!r}; {nearest(str(self.solver), SOLVERS)}")
-        for name in ("n_restarts", "max_iterations", "passes"):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise UsageError(f"Found {name}={value!r}; expected a whole number of at least 1.")
+        check_choices(self, {"solver": SOLVERS})
+        check_whole(self, {"n_restarts": 1, "max_iterations": 1, "passes": 1})
         if not self.tolerance >= 0:
             raise UsageError(f"Found tolerance={self.tolerance!r}; expected at least 0.")
 

@@ -18,6 +18,7 @@ from analyses.connectome.factors import (
     reconstruction_error,
 )
 from analyses.connectome.pair_affinity import check_kind, derivative_affinity
+from workbench.analysis.parameters import check_whole
 from workbench.errors import UsageError
 from workbench.statistics.bootstrap import bootstrap_weights, percentile_interval
 from workbench.statistics.permutation import permutation_p
@@ -102,14 +103,7 @@ def check_search(search: Search) -> None:
         If a number is not a whole one or too small, or there is no such kind of affinity.
     """
     least = {"n_restarts": 1, "n_null": 1, "seed": 0, "rank": 1}
-    for name, smallest in least.items():
-        value = getattr(search, name)
-        if name == "rank" and value is None:
-            continue
-        if not isinstance(value, int | np.integer) or value < smallest:
-            raise UsageError(
-                f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-            )
+    check_whole(search, least, optional=("rank",))
     if search.rank is None and not len(search.ranks):
         raise UsageError("Found no rank and no ranks to choose from; expected rank= or ranks=.")
     check_kind(search.kind, search.signed)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analysis.parameters import check_whole
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -205,12 +206,8 @@ def _check_times(times: NDArray, animal: str) -> None:
 
 def _n_steps(lengths: list[int], columns: Columns) -> int:
     """Steps that keep most rows, unless they are given."""
-    for name in ("n_steps", "epoch_steps"):
-        value = getattr(columns, name)
-        if value is not None and (not isinstance(value, int | np.integer) or value < _LEAST_STEPS):
-            raise UsageError(
-                f"Found {name}={value!r}; expected a whole number of at least {_LEAST_STEPS}."
-            )
+    names = ("n_steps", "epoch_steps")
+    check_whole(columns, dict.fromkeys(names, _LEAST_STEPS), optional=names)
     longest = max(lengths)
     given: Any = columns.epoch_steps or columns.n_steps
     if given is None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from workbench.analysis.base import Analysis, Example, Findings, MapSites
+from workbench.analysis.parameters import check_choices, check_whole
 from workbench.analysis.spec import Spec
-from workbench.errors import UsageError, nearest
+from workbench.errors import UsageError
 from workbench.recording.recording import Recording
 
 if TYPE_CHECKING:
@@ -256,17 +255,9 @@ class NDNA(Analysis):
     def _check_parameters(self) -> None:
         from analyses.ndna.models import LENSES
 
-        for name, known in (("lens", LENSES), ("axis", AXES)):
-            if getattr(self, name) not in known:
-                given = str(getattr(self, name))
-                raise UsageError(f"Found {name}='{given}'; {nearest(given, known)}")
+        check_choices(self, {"lens": LENSES, "axis": AXES})
         least = {"max_rows": 3, "n_permutations": 19, "n_bootstrap": 19, "n_tuning_steps": 1}
-        least |= {"chunk_bytes": 1024} | ({} if self.class_chunk is None else {"class_chunk": 1})
-        for name, smallest in least.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        least |= {"chunk_bytes": 1024, "class_chunk": 1}
+        check_whole(self, least, optional=("class_chunk",))
         if not float(self.temperature) > 0:
             raise UsageError(f"Found temperature={self.temperature}; expected a positive number.")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.parameters import check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError
 from workbench.recording.recording import Recording
@@ -237,12 +236,7 @@ class NeuronLabels(Analysis):
 
     def _check_parameters(self) -> None:
         least = {"k": 1, "n_candidates": 1, "n_units": 2, "n_permutations": 19, "n_bootstrap": 19}
-        for name, smallest in {**least, "max_rows": 8}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        check_whole(self, {**least, "max_rows": 8})
         for name in ("quantile", "level"):
             if not 0 < getattr(self, name) < 1:
                 raise UsageError(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.parameters import check_choices, check_whole
 from workbench.analysis.spec import Spec
-from workbench.errors import UsageError, WorkbenchError, nearest
+from workbench.errors import UsageError, WorkbenchError
 from workbench.recording.recording import Recording
 
 if TYPE_CHECKING:
@@ -214,17 +215,9 @@ class HiddenStates(Analysis):
 
     def _checked(self) -> tuple[int, ...]:
         least = {"n_units": 2, "max_bins": 20, "lags": 1, "n_folds": 2, "n_surrogates": 19}
-        for name, smallest in {**least, "restarts": 1, "max_iterations": 1, "n_shown": 1}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        check_whole(self, {**least, "restarts": 1, "max_iterations": 1, "n_shown": 1})
         known = {"emission": EMISSIONS, "model": _MODELS, "link": _LINKS, "bias": _BIASES}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                value = getattr(self, name)
-                raise UsageError(f"Found {name}='{value}'; {nearest(str(value), values)}")
+        check_choices(self, known)
         return _numbers(self.candidates)
 
     def _job(

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.states.trials import Trials
+from workbench.analysis.parameters import whole
 from workbench.errors import UsageError
 
 
@@ -34,8 +35,7 @@ def exponential_kernel(lags: int, decay: float = 1.0) -> NDArray[np.float64]:
     >>> exponential_kernel(5).round(4).tolist()
     [0.6364, 0.2341, 0.0861, 0.0317, 0.0117]
     """
-    if not isinstance(lags, int | np.integer) or lags < 1:
-        raise UsageError(f"Found lags={lags!r}; expected a whole number of at least 1.")
+    whole(lags, "lags", 1)
     if not (np.isfinite(decay) and decay >= 0):
         raise UsageError(f"Found decay={decay!r}; expected a number of at least 0, per bin.")
     weights = np.exp(-decay * np.arange(lags))

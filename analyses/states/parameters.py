@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from analyses.states.emissions import LINKS, emission_of
 from analyses.states.fitting import Settings
 from analyses.states.trials import Trials
+from workbench.analysis.parameters import check_whole
 from workbench.errors import UsageError, nearest
 
 BIASES = ("shared", "state")
@@ -29,10 +30,8 @@ def check_settings(settings: Settings, trials: Trials) -> None:
     UsageError
         The first parameter that is wrong.
     """
-    for name in ("n_states", "restarts", "screening", "max_iterations"):
-        value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise UsageError(f"Found {name}={value!r}; expected a whole number of at least 1.")
+    names = ("n_states", "restarts", "screening", "max_iterations")
+    check_whole(settings, dict.fromkeys(names, 1))
     for name, least in (("tolerance", 0.0), ("ridge", 1e-12), ("pseudocount", 0.0)):
         value = getattr(settings, name)
         if not (np.isfinite(value) and value >= least):

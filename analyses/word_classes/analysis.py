@@ -15,6 +15,7 @@ from analyses.word_classes.rows import (
 )
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
 from workbench.analysis.companions import check_untrained
+from workbench.analysis.parameters import check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, WorkbenchError, nearest
 from workbench.recording.recording import Recording
@@ -220,12 +221,7 @@ class WordClasses(Analysis):
         from analyses.word_classes.embeddings import METHODS
         from analyses.word_classes.standardize import DEAD_UNITS
 
-        for name, smallest in _LEAST.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        check_whole(self, _LEAST)
         if self.dead_units not in DEAD_UNITS:
             raise UsageError(
                 f"Found dead_units='{self.dead_units}'; {nearest(self.dead_units, DEAD_UNITS)}"

@@ -14,7 +14,7 @@ import dashboards
 from dashboards.jobs import list_jobs, log_tail, read_job
 from workbench.library import find_results
 
-PAGES = ["library", "capture", "explore", "compare", "reports", "jobs"]
+PAGES = ["library", "capture", "explore", "compare", "reports", "jobs", "steering"]
 SECONDS = 60
 
 
@@ -192,3 +192,41 @@ def test_reports_builds_a_file(in_empty: Path, library: Path) -> None:
     assert not app.exception
     assert (in_empty / "reports" / "report.html").stat().st_size > 10**6
     assert "Report written" in app.success[0].value
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import workbench as wb
+
+    root = tmp_path_factory.mktemp("language")
+    site = "blocks.2.hook_resid_post"
+    wb.capture("demo:language", sites=site, positions="word", max_rows=900, out=root / "language")
+    return root
+
+
+def test_steering_moves_the_next_word_with_the_slider(
+    language: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKBENCH_LIBRARY", str(language))
+    app = show("steering").run()
+    app.selectbox(key="steering_class").select("NOUN").run()
+    assert not app.exception
+    assert float(metrics(app)["Slope over all texts, p"]) < 0.15
+    found = []
+    for strength in (-0.5, 0.0, 0.5):
+        app.slider(key="steering_strength").set_value(strength).run()
+        assert not app.exception
+        found.append(float(metrics(app)["NOUN next, after this text"].split()[0]))
+    assert found[0] < found[1] == 0 < found[2]
+    assert "What steering breaks" in texts(app)
+    assert set(app.dataframe[0].value) == {"token", "before", "after", "random"}
+
+
+def test_a_text_without_a_token_is_an_error_not_a_crash(
+    language: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKBENCH_LIBRARY", str(language))
+    app = show("steering").run()
+    app.text_input(key="steering_text").set_value("").run()
+    assert not app.exception
+    assert "without a token" in app.error[0].value

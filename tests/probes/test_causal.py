@@ -7,7 +7,16 @@ import pytest
 import torch
 
 import workbench as wb
-from probes import LinearProbe, erase_in_subject, steer
+from probes import (
+    LinearProbe,
+    class_direction,
+    class_tokens,
+    erase_in_subject,
+    next_labels,
+    next_tokens,
+    steer,
+)
+from workbench.editing.opening import as_target
 from workbench.errors import UsageError
 
 
@@ -82,6 +91,76 @@ def test_a_language_model_is_erased_and_steered(tmp_path):
     assert moved.values.shape == (2,)
     assert moved.controls.shape == (3, 2)
     assert moved.loss[1] > moved.loss[0]
+
+
+@pytest.fixture(scope="module")
+def language(tmp_path_factory):
+    recording = wb.capture(
+        "demo:language@final",
+        sites="blocks.2.hook_resid_post",
+        positions="word",
+        max_rows=1500,
+        out=tmp_path_factory.mktemp("steering") / "language",
+    )
+    texts = recording.stimuli["text"].astype(str).tolist()[:5]
+    return recording, as_target("demo:language@final", texts, None)
+
+
+def test_the_class_of_the_next_word_steers_it_and_random_directions_less(language):
+    recording, target = language
+    site, rows = recording.sites[0], recording.rows
+    own = rows["upos"].to_numpy(dtype=str)
+    following = next_labels(own, rows["stimulus"], rows["word"])
+    known = following != ""
+    assert 0 < (~known).sum() < len(rows) / 4
+    tokens = class_tokens(target, rows["token"], own, "NOUN")
+    direction = class_direction(recording[site].to_numpy()[known], following[known], "NOUN")
+    moved = steer(target, site, direction, answers=tokens, strengths=(-1, 0, 1), n_controls=40)
+    assert moved.values[0] < moved.values[1] < moved.values[2]
+    assert moved.p_value < 0.05
+    found = next_tokens(target, site, direction, "The old", strength=0.5)
+    shift, others = found.shift(tokens)
+    assert shift > np.quantile(others, 0.9)
+    assert np.allclose(np.exp(found.after).sum(), 1)
+    table = found.top(4)
+    assert table["after"].iloc[:4].is_monotonic_decreasing
+    assert np.isclose(table["after"].iloc[0], np.exp(found.after.max()))
+    still = next_tokens(target, site, direction, "The old", strength=0.0, n_controls=2)
+    assert np.allclose(still.after, still.before, atol=1e-5)
+
+
+def test_edits_side_by_side_score_as_one_by_one(language, subject):
+    recording, target = language
+    edits = [lambda rows, by=by: rows * by for by in (1.0, 0.5, -1.0)]
+    for each, site in ((target, recording.sites[0]), (as_target(subject[0], *subject[1::2]), "0")):
+        for metric in (None, "accuracy"):
+            together = each.scores_of_each(site, edits, metric)
+            alone = [each.scores({site: edit}, metric) for edit in edits]
+            for one, other in zip(together, alone, strict=True):
+                assert np.allclose(one.values, other.values, rtol=1e-4)
+                assert np.array_equal(one.weights, other.weights)
+
+
+def test_answers_are_tokens_of_the_model(language):
+    _, target = language
+    assert target.tokens()[target.token(" dog")] == " dog"
+    with pytest.raises(UsageError, match="answer ' hippopotamus' of"):
+        target.token(" hippopotamus")
+    with pytest.raises(UsageError, match="no word of class 'X'"):
+        class_tokens(target, ["dog"], ["NOUN"], "X")
+    with pytest.raises(UsageError, match="no class 'X'"):
+        class_direction(np.ones((2, 2)), ["a", "b"], "X")
+    with pytest.raises(UsageError, match="way 'magic'"):
+        class_direction(np.ones((2, 2)), ["a", "b"], "a", "magic")
+
+
+def test_a_network_has_no_next_token(subject):
+    made, inputs, _, used, _ = subject
+    target = as_target(made, inputs, used)
+    with pytest.raises(UsageError, match="no language model"):
+        next_tokens(target, "0", np.ones(12), "text")
+    with pytest.raises(UsageError, match="answer 'a' of a subject that is no language model"):
+        steer(target, "0", np.ones(12), answers=["a"])
 
 
 @pytest.mark.parametrize(

@@ -128,3 +128,19 @@ def test_bad_input_is_refused(x, y, parameters, error, said):
 def test_one_group_cannot_choose_a_penalty():
     with pytest.raises(UsageError, match="one group"):
         LinearProbe().fit(*classes(), groups=np.zeros(300))
+
+
+def test_classes_that_lack_a_label_are_refused_and_further_ones_are_kept():
+    x, y = classes()
+    with pytest.raises(UsageError, match="Found label '2', which is not in classes"):
+        LinearProbe(C=0.1).fit(x, y, classes=[0, 1])
+    fitted = LinearProbe(C=0.1).fit(x, y, classes=[0, 1, 2, 9])
+    assert fitted.predict_proba(x).shape == (len(x), 4)
+    assert fitted.predict_proba(x)[:, 3].max() < 0.01
+
+
+def test_double_precision_at_the_default_tolerance_is_computed_in_single_and_given_in_double():
+    x, y = classes()
+    double, single = (LinearProbe(C=0.1).fit(x.astype(each), y) for each in ("f8", "f4"))
+    assert double.coef_.dtype == np.float64
+    assert np.allclose(double.coef_, single.coef_, rtol=1e-3, atol=1e-4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -76,6 +77,25 @@ class CaptureRequest:
     def option(self, name: str, default: Any = None) -> Any:
         """An option of the subject kind."""
         return self.options.get(name, default)
+
+    def reopening(self) -> dict[str, Any]:
+        """What, besides the address, opens the subject and its stimuli again.
+
+        Returns
+        -------
+        dict
+            Options, and stimuli that have a path or a name; arrays in memory have neither, and
+            what has no JSON form is left out as well.
+
+        Examples
+        --------
+        >>> CaptureRequest("demo:vision", options={"n_stimuli": 5}).reopening()
+        {'n_stimuli': 5}
+        """
+        named = {name: getattr(self, name) for name in _STIMULI}
+        found = {name: str(each) for name, each in named.items() if isinstance(each, (str, Path))}
+        plain = {name: _plain(value) for name, value in self.options.items()}
+        return {**found, **{name: value for name, value in plain.items() if value is not None}}
 
     def storage_dtype(self, native: str, keep: bool = False) -> str:
         """Dtype to store activity in.
@@ -162,6 +182,20 @@ class CaptureRequest:
                 raise UsageError(
                     f"Found option '{name}' for '{self.subject}'; {nearest(name, known)}"
                 )
+
+
+def _plain(value: Any) -> Any:
+    """A value in its JSON form; None where it has none."""
+    try:
+        return json.loads(json.dumps(value, default=_path, allow_nan=False))
+    except (TypeError, ValueError):
+        return None
+
+
+def _path(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError
 
 
 _FLOATING = ("float64", "float32", "float16", "bfloat16")

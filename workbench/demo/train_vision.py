@@ -61,7 +61,7 @@ def train(
         shown = scenes("train", seed=10_000 + 1_000 * seed + epoch)[:most]
         inputs, wanted = torch.from_numpy(as_inputs(shown)), torch.from_numpy(answers(shown))
         for batch in torch.randperm(len(inputs)).split(batch_size):
-            loss = _loss(network(inputs[batch]), wanted[batch].float())
+            loss = loss_of(network(inputs[batch]), wanted[batch].float())
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -195,8 +195,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(run(**vars(parser.parse_args(arguments)))))
 
 
-def _loss(said: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Which digit it is, and whether there is each of the other things."""
+def loss_of(said: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Loss on which digit it is, and on whether there is each of the other things.
+
+    Parameters
+    ----------
+    said, wanted : Tensor (images, answers)
+        Logits, and 1 for what is there.
+
+    Returns
+    -------
+    Tensor ()
+    """
     from torch.nn import functional
 
     count = len(DIGITS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from workbench.editing.targets import (
-    METRICS,
     LanguageTarget,
     Metric,
     NetworkTarget,
@@ -90,12 +89,7 @@ def _demo_vision(
     if inputs is not None:
         return NetworkTarget(opened, inputs, targets, metric, batch_size)
     pixels, table = images("test")
-    known = METRICS.get(metric) if isinstance(metric, str) else metric
-
-    def of_digits(outputs: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-        # Its other answers are on shapes, colours and textures; several can be right at once.
-        assert known is not None  # noqa: S101 - an unknown name is refused below
-        return known(outputs[:, : len(DIGITS)], right)
-
-    chosen = metric if known is None else of_digits
-    return NetworkTarget(opened, pixels, table["digit"].to_numpy(), chosen, batch_size)
+    # Its other answers are on shapes, colours and textures; several can be right at once.
+    return NetworkTarget(
+        opened, pixels, table["digit"].to_numpy(), metric, batch_size, n_outputs=len(DIGITS)
+    )

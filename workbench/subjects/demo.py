@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.capturing.request import CaptureRequest
+from workbench.demo.checkpoints import STEPS, series, weights_file
 from workbench.errors import UsageError, nearest
 from workbench.recording.label_origin import LabelOrigin
 from workbench.subjects.language.tagging import labels_note, note_of, requested_texts
@@ -35,7 +36,8 @@ def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> So
     request : CaptureRequest
     name : str
         ``language``, ``vision``, ``rnn``, ``brain`` or ``brain-spikes``; networks take
-        ``@initial``, ``@middle`` or ``@final`` behind it.
+        ``@initial``, ``@middle`` or ``@final`` behind it, or the option ``checkpoints`` for
+        several in one recording.
     staging : Path, optional
 
     Returns
@@ -49,17 +51,23 @@ def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> So
     """
     demo, checkpoint = _split(name)
     if demo == "language":
-        return _language(request, checkpoint, staging)
+        return _language(request, checkpoint, _series(request, name), staging)
     if demo in ("brain", "brain-spikes"):
         return _brain(request, demo)
     from workbench.subjects.networks.source import NetworkSource, Subject
 
-    request.check_options(("n_stimuli",))
+    request.check_options(("n_stimuli", "checkpoints"))
     request.allow_stimuli("stimuli")
-    network, stimuli = _network(demo, checkpoint), _network_stimuli(request, demo)
-    kind = "vision" if demo == "vision" else "network"
-    offer = _offer(request, network, stimuli)
-    return NetworkSource(request, Subject(network, kind), stimuli, offer)
+    names = _series(request, name)
+    network = _network(demo, (names or [checkpoint])[0])
+    stimuli = _network_stimuli(request, demo)
+    subject = Subject(
+        network,
+        "vision" if demo == "vision" else "network",
+        checkpoints=tuple(weights_file(demo, each) for each in names),
+        steps=tuple(STEPS[demo][each] for each in names),
+    )
+    return NetworkSource(request, subject, stimuli, _offer(request, network, stimuli))
 
 
 def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
@@ -90,16 +98,35 @@ def _split(name: str) -> tuple[str, str]:
     return demo, checkpoint or "final"
 
 
-def _language(request: CaptureRequest, checkpoint: str, staging: Path | None) -> Source:
+def _series(request: CaptureRequest, name: str) -> list[str]:
+    given = request.option("checkpoints")
+    if given is None:
+        return []
+    if "@" in name:
+        raise UsageError(
+            f"Found checkpoints '{given}' for 'demo:{name}', which names one already; expected "
+            f"'demo:{name.partition('@')[0]}'."
+        )
+    return series(given)
+
+
+def _language(
+    request: CaptureRequest, checkpoint: str, names: list[str], staging: Path | None
+) -> Source:
     from workbench.demo.language import folder
+    from workbench.subjects.language.checkpoints import LanguageCheckpoint, open_series
     from workbench.subjects.language.model import LanguageModel
     from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
 
-    request.check_options((*LANGUAGE_OPTIONS, "n_stimuli"))
+    request.check_options((*LANGUAGE_OPTIONS, "n_stimuli", "checkpoints"))
     request.allow_stimuli("text", "tokens", "stimuli")
     texts, notes = requested_texts(request), labels_note(request)
     if request.text is None and request.tokens is None:
         texts, notes = _own_texts(request)
+    if names:
+        steps = STEPS["language"]
+        found = [LanguageCheckpoint(each, str(folder(each)), steps[each]) for each in names]
+        return open_series(request, found, texts, staging, notes)
     model = LanguageModel(
         str(folder(checkpoint)), request.device, request.option("model_dtype", "float32")
     )

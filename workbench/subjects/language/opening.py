@@ -9,24 +9,30 @@ from pathlib import Path
 import numpy as np
 
 from workbench.capturing.request import CaptureRequest
-from workbench.capturing.source import SiteInfo
+from workbench.capturing.source import SiteInfo, Source
 from workbench.errors import UsageError
+from workbench.subjects.language.checkpoints import find_folders, open_series
 from workbench.subjects.language.model import LanguageModel
 from workbench.subjects.language.source import LANGUAGE_OPTIONS, LanguageSource
 from workbench.subjects.language.tagging import labels_note, requested_texts
 
 
-def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> LanguageSource:
+def open_subject(request: CaptureRequest, name: str, staging: Path | None) -> Source:
     """See `workbench.subjects.addresses.open_source`."""
-    request.check_options(LANGUAGE_OPTIONS)
+    request.check_options((*LANGUAGE_OPTIONS, "checkpoints"))
     request = with_text_or_tokens(request)
-    texts = requested_texts(request)
+    texts, notes = requested_texts(request), labels_note(request)
+    if request.option("checkpoints") is not None:
+        found = find_folders(name, request.option("checkpoints"))
+        return open_series(request, found, texts, staging, notes)
     model = LanguageModel(name, request.device, str(request.option("model_dtype", "float32")))
-    return LanguageSource(request, model, texts, staging, labels_note(request))
+    return LanguageSource(request, model, texts, staging, notes)
 
 
 def subject_sites(request: CaptureRequest, name: str) -> list[SiteInfo]:
     """See `workbench.subjects.addresses.list_sites`."""
+    if request.option("checkpoints") is not None:
+        name = find_folders(name, request.option("checkpoints"))[0].folder
     return LanguageModel(name, request.device).sites()
 
 

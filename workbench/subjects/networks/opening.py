@@ -83,6 +83,9 @@ def _subject(request: CaptureRequest, name: str) -> tuple[CaptureRequest, Subjec
     checkpoints: tuple[Path, ...] = ()
     if request.option("checkpoints") is not None:
         checkpoints = tuple(find_checkpoints(request.option("checkpoints")))
+        # The files themselves: a glob may find more of them later.
+        files = {"checkpoints": [str(path) for path in checkpoints]}
+        request = replace(request, options={**request.options, **files})
     if isinstance(request.subject, str):
         arguments = keyword_arguments(request, "factory_arguments")
         network = build_network(name, arguments)

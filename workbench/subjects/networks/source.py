@@ -47,12 +47,29 @@ class Subject:
         What, apart from the weights, changes its numbers; found from the network by default.
     checkpoints : tuple of Path
         State dicts to load one after the other; none for the network as it is.
+    steps : tuple of int or None
+        Step of training of each checkpoint; by default the last number in its name.
     """
 
     network: torch.nn.Module
     kind: str
     ingredients: Mapping[str, Any] | None = None
     checkpoints: tuple[Path, ...] = ()
+    steps: tuple[int | None, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the checkpoints."""
+        return checkpoint_names(self.checkpoints)
+
+    def load(self, number: int) -> torch.nn.Module:
+        """The network with the weights of a checkpoint."""
+        load_checkpoint(self.network, self.checkpoints[number])
+        return self.network
+
+    def step(self, number: int) -> int | None:
+        """Step of training of a checkpoint, if it is known."""
+        return self.steps[number] if self.steps else step_of(self.names[number])
 
 
 class NetworkSource(Source):
@@ -76,7 +93,7 @@ class NetworkSource(Source):
         stimuli: Stimuli,
         offer: Offer | None = None,
     ) -> None:
-        self.request, self._subject, self._stimuli = request, subject, stimuli
+        self.request, self.network_subject, self.stimuli = request, subject, stimuli
         self._loaded: int | None = None
         self._load(0)
         self._offer = offer or Offer(request, subject.network, stimuli)
@@ -97,14 +114,15 @@ class NetworkSource(Source):
         }
         self.notes = {"stimuli": self._n_stimuli, "steps": self._n_steps}
         if subject.checkpoints:
-            self.notes["checkpoints"] = checkpoint_names(subject.checkpoints)
+            self.notes["checkpoints"] = subject.names
+        self.notes["opened_with"] = request.reopening()
         self._per_shard = max(1, rows_per_shard(self.sites, request.shard_rows) // self._n_steps)
         self._shards = equal_shards(self._n_stimuli, self._per_shard)
         self.plan = tuple(size * self._n_steps for size in self._shards) * self._n_checkpoints
 
     @property
     def _n_checkpoints(self) -> int:
-        return max(1, len(self._subject.checkpoints))
+        return max(1, len(self.network_subject.checkpoints))
 
     @property
     def _n_steps(self) -> int:
@@ -112,13 +130,13 @@ class NetworkSource(Source):
 
     @cached_property
     def _n_stimuli(self) -> int:
-        count, most = len(self._stimuli.inputs), self.request.max_rows
+        count, most = len(self.stimuli.inputs), self.request.max_rows
         per_stimulus = self._n_steps * self._n_checkpoints
         return count if most is None else min(count, max(1, most // per_stimulus))
 
     @cached_property
     def _batch(self) -> int:
-        shown = sum(values.nbytes for values in self._stimuli.inputs.read(0, 1).values())
+        shown = sum(values.nbytes for values in self.stimuli.inputs.read(0, 1).values())
         given = sum(site.row_bytes for site in self.sites) * self._n_steps
         fits = _BATCH_BYTES // max(1, shown + given)
         return max(1, min(whole_number(self.request, "batch", _BATCH), fits))
@@ -126,34 +144,34 @@ class NetworkSource(Source):
     @cached_property
     def ingredients(self) -> dict[str, Any]:
         """All that changes the numbers."""
-        subject = self._subject
+        subject = self.network_subject
         own = subject.ingredients
-        tables = [self._stimuli.labels.iloc[: self._n_stimuli], self._step_table()]
+        tables = [self.stimuli.labels.iloc[: self._n_stimuli], self._step_table()]
         return {
             "subject": {
                 "weights": self._weights(),
                 **(network_ingredients(subject.network) if own is None else own),
             },
-            "stimuli": self._stimuli.inputs.digest(self._n_stimuli),
+            "stimuli": self.stimuli.inputs.digest(self._n_stimuli),
             "labels": digest_lines(table.to_json(double_precision=15) or "" for table in tables),
             "time": self._offer.ingredients,
         }
 
     def _weights(self) -> str | list[list[str]]:
-        network, found = self._subject.network, []
-        for number, name in enumerate(checkpoint_names(self._subject.checkpoints)):
+        network, found = self.network_subject.network, []
+        for number, name in enumerate(self.network_subject.names):
             self._load(number)
             found.append([name, weights_digest(network)])
         return found or weights_digest(network)
 
     def _load(self, number: int) -> None:
-        if self._subject.checkpoints and number != self._loaded:
-            load_checkpoint(self._subject.network, self._subject.checkpoints[number])
+        if self.network_subject.checkpoints and number != self._loaded:
+            self.network_subject.load(number)
             self._loaded = number
 
     def stimulus_table(self) -> pd.DataFrame:
         """Table of stimuli."""
-        return self._stimuli.table(self._n_stimuli)
+        return self.stimuli.table(self._n_stimuli)
 
     def units(self, site: SiteSpec) -> pd.DataFrame:
         """Table of units."""
@@ -167,7 +185,7 @@ class NetworkSource(Source):
 
         checkpoint, first, last = self._span(number)
         stimulus = np.repeat(np.arange(first, last), self._n_steps)
-        table = self._stimuli.labels.iloc[stimulus].reset_index(drop=True)
+        table = self.stimuli.labels.iloc[stimulus].reset_index(drop=True)
         table.insert(0, "stimulus", stimulus)
         steps = self._step_table()
         if len(steps.columns):
@@ -180,18 +198,18 @@ class NetworkSource(Source):
 
         if self._offer.steps is None:
             return pd.DataFrame()
-        given = self._stimuli.steps
+        given = self.stimuli.steps
         whole = pd.DataFrame({"time": self._offer.times()}) if given is None else given
         return whole.iloc[self._offer.steps].reset_index(drop=True)
 
     def _with_checkpoint(self, table: pd.DataFrame, number: int) -> pd.DataFrame:
         import pandas as pd
 
-        names = checkpoint_names(self._subject.checkpoints)
-        if names:
+        subject = self.network_subject
+        if subject.checkpoints:
             table["checkpoint"] = number
-            table["step"] = pd.array([step_of(names[number])] * len(table), dtype="Int64")
-            table["checkpoint_name"] = names[number]
+            table["step"] = pd.array([subject.step(number)] * len(table), dtype="Int64")
+            table["checkpoint_name"] = subject.names[number]
         return table
 
     def activity(self, number: int, sites: Sequence[str]) -> dict[str, NDArray]:
@@ -199,6 +217,21 @@ class NetworkSource(Source):
         checkpoint, first, last = self._span(number)
         self._load(checkpoint)
         return self._activity(first, last, sites)
+
+    def show(self, batch: Mapping[str, NDArray], sites: Sequence[str]) -> dict[str, torch.Tensor]:
+        """Activity (rows, units, ...) for some stimuli, with the weights that the network has now.
+
+        Parameters
+        ----------
+        batch : mapping of str to ndarray (stimuli, ...)
+            By name of the argument, as the inputs give them.
+        sites : sequence of str
+
+        Returns
+        -------
+        dict of str to Tensor
+        """
+        return self._offer.run(batch, sites)
 
     def trial(self) -> int:
         """Compute one batch."""
@@ -222,7 +255,7 @@ class NetworkSource(Source):
         for start in range(first, last, self._batch):
             stop = min(start + self._batch, last)
             part = slice((start - first) * self._n_steps, (stop - first) * self._n_steps)
-            seen = self._offer.run(self._stimuli.inputs.read(start, stop), specs)
+            seen = self._offer.run(self.stimuli.inputs.read(start, stop), specs)
             for name, values in seen.items():
                 transfer.put(values, _landing(whole[name][part], specs[name]))
         transfer.finish()
