@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# Directions that go through the network together.
-TOGETHER = 32
+# Directions that go through the network together: at most so many, and so much memory.
+TOGETHER, TOGETHER_BYTES = 256, 2**25
 
 
 def tangent_kernel_product(
@@ -81,7 +81,7 @@ def tangent_kernel_product(
             (gradients,) = backwards(each.reshape(outputs.shape))
             return _forwards(network, gradients).reshape(-1)
 
-        found = torch.vmap(product, chunk_size=TOGETHER)(wanted)
+        found = torch.vmap(product, chunk_size=_together(network))(wanted)
     array: NDArray = found.detach().cpu().numpy().T.reshape(given.shape)
     return array
 
@@ -120,13 +120,19 @@ def sketched_kernel(network: Network, n_directions: int, seed: int) -> torch.Ten
     generator = torch.Generator().manual_seed(seed)
     size = network.n_rows * network.outputs(slice(0, 1)).shape[1]
     kernel: Any = 0.0
-    for start in range(0, n_directions, TOGETHER):
-        number = min(TOGETHER, n_directions - start)
+    together = _together(network)
+    for start in range(0, n_directions, together):
+        number = min(together, n_directions - start)
         drawn = [_direction(network, generator) for _ in range(number)]
         stacked = {name: torch.stack([each[name] for each in drawn]) for name in drawn[0]}
         moved = torch.vmap(lambda each: _forwards(network, each))(stacked).reshape(number, size)
         kernel = kernel + moved.T @ moved
     return kernel.detach() / n_directions
+
+
+def _together(network: Network) -> int:
+    used = sum(each.numel() * each.element_size() for each in network.parameters.values())
+    return max(1, min(TOGETHER, TOGETHER_BYTES // used))
 
 
 def _direction(network: Network, generator: torch.Generator) -> dict[str, torch.Tensor]:
