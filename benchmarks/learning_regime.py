@@ -157,10 +157,16 @@ def ranks(given: argparse.Namespace) -> None:
             cells = [_cell(table, match, task, rank) for rank in given.ranks]
             right = [table.loc[("accuracy", match, task, rank), "mean"] for rank in given.ranks]
             print(f"| {task} | {' | '.join(cells)} | {min(right):.2f} to {max(right):.2f} |")
-    print("\nSizes at the start (mean over seeds): Frobenius / radius / largest / effective rank\n")
+    print(
+        "\nAt the start, mean over seeds: norm / radius / largest singular value / effective rank\n"
+    )
+    print("| matched | " + " | ".join(f"rank {rank}" for rank in given.ranks) + " |")
+    print("|---" * (len(given.ranks) + 1) + "|")
     print(_sizes(data, given))
     lost = data["diverged"].sum("seed")
     print(f"\nDiverged: {int(lost.sum())} of {data['diverged'].size}\n")
+    print("| measure | task, match, ranks | difference (95 %) | p | seeds |")
+    print("|---" * 5 + "|")
     measures = ("kernel_alignment", "centred_kernel_alignment", "representation_alignment")
     for measure in lr.rank_contrasts(data, (*measures, "relative_weight_change")):
         print(_line(measure))

@@ -46,7 +46,7 @@ def make_recording(path: Path, n_rows: int, n_units: int, n_layers: int) -> None
     write_recording(wb.from_arrays(sites, rows), path, 8192)
 
 
-def speed_of_ours(path: Path) -> None:
+def speed_of_ours(path: Path, tolerance: float) -> None:
     """Held-out accuracy of every layer, fold and penalty, read from disk layer by layer."""
     from probes.linear_paths import LogisticPaths
 
@@ -55,7 +55,7 @@ def speed_of_ours(path: Path) -> None:
     every, sets = np.arange(len(labels)), np.stack([folds != f for f in range(5)], axis=1)
     start, accuracy = time.process_time(), []
     for site in recording.sites:
-        paths = LogisticPaths(recording[site].to_numpy(), labels, N_CLASSES, sets, 3e-3)
+        paths = LogisticPaths(recording[site].to_numpy(), labels, N_CLASSES, sets, tolerance)
         said = [paths.held_out(paths.solve(c))[every, folds] for c in STRENGTHS]
         right = np.stack([each == labels for each in said])
         accuracy.append([right[:, folds == fold].mean(axis=1).tolist() for fold in range(5)])
@@ -88,7 +88,9 @@ def speed(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "recording"
         make_recording(path, options.rows, options.units, options.layers)
-        ours = run_variant(__file__, ["ours", "--path", str(path)])
+        ours = run_variant(
+            __file__, ["ours", "--path", str(path), "--tolerance", str(options.tolerance)]
+        )
         peer = run_variant(
             __file__, ["peer", "--path", str(path), "--peer-layers", str(options.peer_layers)]
         )
@@ -127,13 +129,17 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=768)
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--peer-layers", type=int, default=1)
+    parser.add_argument("--tolerance", type=float, default=3e-3)
     parser.add_argument("--words", type=int, default=8000)
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--model", help="one of those that words reads")
+    parser.add_argument("--sites", default="blocks.0.hook_resid_pre,blocks.*.hook_resid_post")
+    parser.add_argument("-C", type=float, nargs="+", default=(0.01, 0.1))
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     if options.part == "ours":
-        speed_of_ours(options.path)
+        speed_of_ours(options.path, options.tolerance)
     elif options.part == "peer":
         speed_of_scikit_learn(options.path, options.peer_layers)
     else:

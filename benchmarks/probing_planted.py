@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import probes
 
-N_ROWS, N_TYPES, N_UNITS, N_DOCUMENTS = 1200, 100, 24, 40
+N_ROWS, N_TYPES, N_UNITS, N_DOCUMENTS = 1000, 100, 24, 40
 STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
@@ -63,7 +63,7 @@ def word_like(seed: int) -> dict[str, NDArray[Any]]:
 
 
 def _probes(seed: int) -> dict[str, Any]:
-    small = {"learning_rate": 0.01, "max_epochs": 40, "seed": seed}
+    small = {"learning_rate": 0.01, "max_epochs": 25, "seed": seed}
     return {
         "5 units": probes.SparseProbe(5, C=0.1),
         "linear": probes.LinearProbe(C=0.1),

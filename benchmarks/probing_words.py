@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from probes.structural import StructuralProbe
 
-SITES = "blocks.0.hook_resid_pre,blocks.*.hook_resid_post"
 COLOURS = {"trained": "#0072B2", "control task": "#D55E00", "random weights": "#009E73"}
 
 
@@ -53,6 +52,8 @@ def words(options: argparse.Namespace) -> None:
     text = data / "text" / "UD_English-EWT" / "en_ewt-ud-dev.conllu"
     print(f"{machine()}\n", flush=True)
     for name, folder in _models(data).items():
+        if options.model not in (None, name):
+            continue
         with tempfile.TemporaryDirectory() as out:
             _read_model(name, folder, text, Path(out), options)
 
@@ -71,7 +72,7 @@ def _read_model(name: str, folder: Path, text: Path, out: Path, options: Any) ->
         wb.capture(
             f"hf:{each}",
             text=str(text),
-            sites=SITES,
+            sites=options.sites,
             positions="word",
             max_rows=options.words,
             out=out / kind,
@@ -80,10 +81,13 @@ def _read_model(name: str, folder: Path, text: Path, out: Path, options: Any) ->
     )
     start = time.process_time()
     tags = wb.analyze(
-        "probes", trained, labels="upos", C=(0.01, 0.1), n_rows=options.words, untrained=untrained
+        "probes", trained, labels="upos", C=options.C, n_rows=options.words, untrained=untrained
     )
     tagged = time.process_time() - start
-    print(f"**{name}**, part of speech ({tagged:.0f} CPU seconds)\n\n{_tag_table(tags.data)}\n")
+    print(
+        f"**{name}**, part of speech ({tagged:.0f} CPU seconds)\n\n{_tag_table(tags.data)}\n",
+        flush=True,
+    )
     trees = trees_of(trained)
     start = time.process_time()
     read = {
@@ -219,11 +223,18 @@ def curves(name: str, tags: Any, read: dict[str, dict[str, Any]]) -> go.Figure:
     _level(figure, 2, first["distance"].chain.uuas, "neighbouring words joined")
     _level(figure, 3, first["depth"].shuffled.spearman, "shuffled words")
     style(figure, f"What {name} holds of syntax", "held-out words and sentences of UD English EWT")
-    ticks = ["embedding", *(f"{number + 1}" for number in range(len(read["trained"]) - 1))]
+    ticks = [_layer(site) for site in read["trained"]]
     figure.update_xaxes(title="after layer", tickvals=list(range(len(ticks))), ticktext=ticks)
     for column, title in enumerate(("accuracy", "share of edges", "Spearman's rho"), 1):
-        figure.update_yaxes(title=title, col=column, rangemode="tozero")
+        traces = [trace.y.max() for trace in figure.select_traces(col=column)]
+        top = max(*traces, first["distance"].chain.uuas if column == 2 else 0)
+        figure.update_yaxes(title=title, col=column, range=[0, 1.15 * top])
     return figure
+
+
+def _layer(site: str) -> str:
+    """How many blocks activity has passed."""
+    return str(int(site.split(".")[1]) + site.endswith("_post"))
 
 
 def _curve(

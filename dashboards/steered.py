@@ -13,7 +13,7 @@ from workbench.recording.recording import Recording, open_recording
 
 if TYPE_CHECKING:
     from probes import NextTokens, Steering
-    from workbench.editing.targets import LanguageTarget
+    from workbench.editing.language import LanguageTarget
 
 STRENGTHS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 N_TEXTS = 6
@@ -49,8 +49,8 @@ class Question:
 @st.cache_resource(max_entries=2, show_spinner="Opening the model")
 def opened(path: str, identity: str) -> LanguageTarget:  # noqa: ARG001 - part of the key
     """The model of a recording with some of its texts, opened once."""
+    from workbench.editing.language import LanguageTarget
     from workbench.editing.opening import as_target
-    from workbench.editing.targets import LanguageTarget
 
     recording = open_recording(path)
     texts = recording.stimuli["text"].astype(str).tolist()

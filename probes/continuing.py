@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from probes.steering import adding, checked_direction, mean_length
+from workbench.editing.language import LanguageTarget
 from workbench.editing.opening import as_target
-from workbench.editing.targets import LanguageTarget
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:

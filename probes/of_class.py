@@ -11,7 +11,7 @@ from probes.steering import numbers_of
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from workbench.editing.targets import LanguageTarget
+    from workbench.editing.language import LanguageTarget
 
 WAYS = ("difference of means", "linear probe")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
@@ -57,9 +58,16 @@ class Secant:
     step: Array
     turn: Array
 
+    @cached_property
+    def curvature(self) -> NDArray[np.float64]:
+        """By how much the gradient rose along the step (problems or 1,)."""
+        return dots(self.step, self.turn)
+
     def of(self, which: NDArray[np.int64]) -> Secant:
         """For some of the problems."""
-        return self if len(self.step) == 1 else Secant(self.step[which], self.turn[which])
+        if len(self.step) in (1, len(which)):
+            return self
+        return Secant(self.step[which], self.turn[which])
 
 
 class Objective(Protocol):
@@ -181,7 +189,7 @@ def _two_loops(
     direction = gradients.copy()
     done = []
     for secant in reversed(secants):
-        curvature = dots(secant.step, secant.turn)
+        curvature = secant.curvature
         inverse = np.where(curvature > 0, 1 / np.where(curvature > 0, curvature, 1), 0)
         alpha = inverse * dots(secant.step, direction)
         direction -= _times(alpha, secant.turn)
@@ -198,7 +206,7 @@ def _two_loops(
 def _gain(secant: Secant, like: Array, precondition: Callable[[Array], Array]) -> Array:
     """By how much the last step was too long or too short for the preconditioner."""
     turn = np.broadcast_to(secant.turn, like.shape)
-    curvature, length = dots(secant.step, turn), dots(turn, precondition(turn))
+    curvature, length = secant.curvature, dots(turn, precondition(turn))
     usable = (curvature > 0) & (length > 0)
     gain = np.where(usable, curvature / np.where(usable, length, 1), 1)
     return gain.astype(like.dtype)[:, None, None]
@@ -209,5 +217,5 @@ def _times(factors: NDArray[np.float64], each: Array) -> Array:
 
 
 def dots(first: Array, second: Array) -> NDArray[np.float64]:
-    """Inner products (problems,) of two arrays (problems, classes, units)."""
-    return np.einsum("skd,skd->s", *np.broadcast_arrays(first, second), dtype=np.float64)
+    """Inner products (problems,) of two arrays (problems or 1, classes, units)."""
+    return np.einsum("skd,skd->s", first, second, dtype=np.float64)

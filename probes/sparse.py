@@ -71,6 +71,8 @@ class SparseProbe(Probe):
         Score of every unit.
     probe_ : LinearProbe
         On those units.
+    classes_ : ndarray (classes,)
+        Where labels are classes.
 
     Examples
     --------
@@ -126,6 +128,8 @@ class SparseProbe(Probe):
         self.units_ = np.argsort(-self.ranking_, kind="stable")[: self.k]
         probe = LinearProbe(self.C, task=self.task_, seed=self.seed)
         self.probe_ = probe.fit(x[:, self.units_], labels, each)
+        if self.task_ == "classification":
+            self.classes_ = self.probe_.classes_
         return self
 
     def _ranked(self, z: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:

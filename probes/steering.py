@@ -179,7 +179,7 @@ def numbers_of(target: Target, answers: Sequence[int | str]) -> tuple[int, ...]:
     UsageError
         If there is none, or a text is not one token of a language model.
     """
-    from workbench.editing.targets import LanguageTarget
+    from workbench.editing.language import LanguageTarget
 
     if not len(answers):
         raise UsageError("Found no answer; expected at least one output or token.")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.editing.targets import Edit, LanguageTarget
+from workbench.editing.language import LanguageTarget
+from workbench.editing.targets import Edit
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from analyses.learning_regime.training_numbers import Training
 
 ENDS = ("first", "last")
+_ORDER = (
+    "representation alignment",
+    "kernel alignment",
+    "weight change",
+    "sign similarity",
+    "kernel-target alignment",
+    "loss",
+    "accuracy",
+)
 
 
 def assemble(
@@ -45,6 +54,7 @@ def assemble(
     import xarray as xr
 
     every = corrected([*numbers, *(training.numbers if training else [])])
+    every.sort(key=_importance)
     variables: dict[str, Any] = dict(as_variables(every))
     coordinates: dict[str, Any] = {
         "checkpoint": np.array(layout.names, dtype=object),
@@ -61,6 +71,12 @@ def assemble(
         axes = ("matrix", "spectrum", "direction")
         variables["singular_value"] = (axes, _padded(list(training.spectra.values())))
     return xr.Dataset(variables, coordinates, attributes)
+
+
+def _importance(number: Number) -> int:
+    """Place among the names that a reader wants to see first; sorting keeps the rest in order."""
+    name = number.name.removeprefix("centred ").removesuffix(" below random drift")
+    return _ORDER.index(name) if name in _ORDER else len(_ORDER)
 
 
 def _padded(spectra: list[NDArray[np.float64]]) -> NDArray[np.float64]:

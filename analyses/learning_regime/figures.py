@@ -10,7 +10,7 @@ import numpy as np
 from analyses.learning_regime.arrays import Curves
 from analyses.learning_regime.figures_matrices import kernels, spectra
 from analyses.learning_regime.figures_training import over_training
-from analyses.learning_regime.training_numbers import ALL
+from analyses.learning_regime.opened_kernels import ALL
 from workbench.analysis.drawing import choice, short_names, style
 
 if TYPE_CHECKING:

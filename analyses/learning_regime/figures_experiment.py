@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ ROWS = {
 }
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
 _PIXELS_A_ROW = 260
+_TICKS = [base * 10.0**power for power in range(-6, 6) for base in (1, 3)]
 _SPREAD = 0.2
 
 
@@ -139,17 +140,26 @@ def _titles(data: xr.Dataset) -> tuple[str, str]:
     )
 
 
+def _range(values: np.ndarray, measure: str) -> dict[str, Any]:
+    """One range a column, so that rows compare."""
+    known = values[np.isfinite(values) & (values > 0)]
+    if "align" in measure or measure == "accuracy" or not known.size:
+        return {"range": [0, 1.03]}
+    if measure == "loss":
+        return {"range": [0, 1.05 * known.max()]}
+    # Weights of starts of unlike norms, and of networks that nearly diverged, differ manyfold.
+    low, high = known.min() / 1.3, known.max() * 1.3
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    shown = {"tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+    return {"type": "log", "range": [np.log10(low), np.log10(high)], **shown}
+
+
 def _axes(figure: go.Figure, data: xr.Dataset, matches: list[str]) -> None:
     ranks = [str(rank) for rank in data["rank"].values]
     figure.update_xaxes(tickvals=list(range(len(ranks))), ticktext=ranks, zeroline=False)
     figure.update_xaxes(title="rank", row=len(matches))
-    figure.update_yaxes(rangemode="tozero")
     for column, measure in enumerate(COLUMNS, 1):
-        # One range a column, so that rows compare; loss alone may have outliers.
-        values = data[measure].isel(step=-1)
-        top = 1.03 if "align" in measure or measure == "accuracy" else 1.05 * float(values.max())
-        if np.isfinite(top):
-            figure.update_yaxes(range=[0, top], col=column)
+        figure.update_yaxes(**_range(data[measure].isel(step=-1).values, measure), col=column)
     for row, match in enumerate(matches, 1):
         named = ROWS.get(match, match)
         figure.update_yaxes(title=f"<b>{named} matched</b>", row=row, col=1)

@@ -50,13 +50,18 @@ def kernels(data: xr.Dataset) -> go.Figure:
         height=600,
     )
     choice(figure, weights, owners)
+    # Above the titles of the two pictures.
     figure.update_layout(
+        margin={"t": 190},
+        height=640,
         coloraxis={
             "colorscale": "RdBu_r",
             "cmid": 0,
             "colorbar": {"title": {"text": "kernel (no unit)", "side": "right"}},
-        }
+        },
     )
+    for menu in figure.layout.updatemenus:
+        menu.y = 1.09
     figure.update_xaxes(title="stimulus", constrain="domain")
     figure.update_yaxes(autorange="reversed", constrain="domain")
     for number, axis in enumerate(("x", "x2")):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyses.learning_regime.arrays import Curves
-from analyses.learning_regime.training_numbers import ALL
+from analyses.learning_regime.opened_kernels import ALL
 from workbench.analysis.drawing import short_names, style
 
 if TYPE_CHECKING:

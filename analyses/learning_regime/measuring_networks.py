@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from analyses.learning_regime.tasks import Trials
 from analyses.learning_regime.trained_networks import TrainedNetworks
 from analyses.learning_regime.weights import effective_rank, weight_change
 from workbench.capturing.running import limited_threads
+from workbench.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +82,8 @@ def measure_networks(
     -------
     xarray.Dataset
         Dims ``start``, ``seed``, ``step``; variables as `MEASURES`, and ``diverged`` and
-        ``learning_rate`` (start, seed). Networks that diverged are NaN after the start.
+        ``learning_rate`` (start, seed). Networks that diverged are NaN after the start;
+        so are kernels that rounding decides, with a warning.
 
     References
     ----------
@@ -122,7 +125,11 @@ def _series(
     trained: TrainedNetworks, start: int, seed: int, trials: Trials, n_kernel_trials: int
 ) -> list[dict[str, float]]:
     places = ((start, seed, number) for number in range(len(trained.steps)))
-    observed = [_observed(trained, place, trials, n_kernel_trials) for place in places]
+    lost = bool(trained.diverged[start, seed])
+    observed = [
+        None if lost and place[2] else _observed(trained, place, trials, n_kernel_trials)
+        for place in places
+    ]
     first = observed[0]
     return [
         _DIVERGED if first is None or now is None else _compared(first, now, trained, trials)
@@ -138,8 +145,9 @@ def _observed(
     from torch.nn.functional import cross_entropy
 
     start, seed, number = place
-    task, network = trained.task, trained.network(start, trained.seeds[seed], number)
-    inputs = torch.from_numpy(trials.inputs).to(network.W_h.weight.dtype)
+    # Activity that grows from step to step makes much of single precision's rounding.
+    task, network = trained.task, trained.network(start, trained.seeds[seed], number).double()
+    inputs = torch.from_numpy(trials.inputs).double()
     targets = torch.from_numpy(trials.targets)
     with torch.no_grad():
         states = network.states(inputs)
@@ -152,17 +160,26 @@ def _observed(
         "loss": float(cross_entropy(taught, wanted)),
         "accuracy": float(right.double().mean()),
     }
-    used = inputs[:n_kernel_trials]
-    kernel = _kernel(network, used, task.taught_from) if n_kernel_trials else None
+    kernel = None
+    if n_kernel_trials:
+        where = f"{trained.starts[start]}, seed {trained.seeds[seed]}"
+        kernel = _kernel(network, inputs[:n_kernel_trials], task.taught_from, where)
     return Observed(trained.recurrent[place], states[:, -1].numpy(), kernel, performance)
 
 
-def _kernel(network: RateNetwork, inputs: torch.Tensor, taught_from: int) -> NDArray:
+def _kernel(
+    network: RateNetwork, inputs: torch.Tensor, taught_from: int, where: str
+) -> NDArray | None:
+    """None where rounding decides: starts whose eigenvalues are far below their singular values."""
     from analyses.learning_regime.recurrent_network import TaughtSteps
     from analyses.learning_regime.tangent import tangent_kernel
 
     taught = TaughtSteps(network, taught_from)
-    return np.asarray(tangent_kernel(taught, inputs, parameters=["network.W_h.weight"]))
+    try:
+        return np.asarray(tangent_kernel(taught, inputs, parameters=["network.W_h.weight"]))
+    except UsageError as error:
+        warnings.warn(f"No kernel for {where}, whose measures are NaN: {error}", stacklevel=2)
+        return None
 
 
 def _compared(

@@ -119,7 +119,17 @@ def corrected(numbers: Sequence[Number]) -> list[Number]:
 
 
 def as_variables(numbers: Sequence[Number]) -> dict[str, tuple[str, NDArray]]:
-    """Numbers as variables of a dataset, along the dimension ``number``."""
+    """Numbers as variables of a dataset, along the dimension ``number``.
+
+    Parameters
+    ----------
+    numbers : sequence of Number
+
+    Returns
+    -------
+    dict of str to (str, ndarray)
+        One for each field.
+    """
     return {
         f"number_{each.name}": (
             "number",

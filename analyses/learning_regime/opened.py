@@ -160,6 +160,8 @@ def answering(network: torch.nn.Module, read: Callable[[Any], Any], mixed: Any) 
     class Answers(torch.nn.Module):
         """A few outputs of a network."""
 
+        mixed: torch.Tensor | None
+
         def __init__(self) -> None:
             super().__init__()
             self.network = network

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analyses.learning_regime.arrays import Curves
 from analyses.learning_regime.numbers import Number
-from analyses.learning_regime.training_numbers import ALL
+from analyses.learning_regime.opened_kernels import ALL
 from workbench.statistics.correction import ALPHA
 
 if TYPE_CHECKING:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyses.learning_regime.alignments import (
-    kernel_alignment,
-    kernel_target_alignment,
-    representation_alignment,
-)
+from analyses.learning_regime.alignments import kernel_alignment, kernel_target_alignment
 from analyses.learning_regime.numbers import Number, against_shuffled
-from analyses.learning_regime.opened import Opened, State, moved_at_random
+from analyses.learning_regime.opened import Opened, State
+from analyses.learning_regime.opened_kernels import ALL, Kernels, kernels_with, over_outputs
+from analyses.learning_regime.random_drift import beside_drift
 from analyses.learning_regime.resampling import Draws, redrawn_alignments, shuffled_alignments
-from analyses.learning_regime.tangent_by_parameter import tangent_kernels
 from analyses.learning_regime.weights import effective_rank, weight_change
 from workbench.errors import UsageError
 from workbench.statistics.permutation import permutation_p
-
-Kernels = dict[str, NDArray[np.float64]]
-ALL = "all parameters"
-MOVED = "weights moved as far in random directions; p of Student's t for one more draw"
-_ALIGNMENTS = (("representation alignment", False), ("centred representation alignment", True))
 
 
 @dataclass(frozen=True)
@@ -87,10 +79,10 @@ def training_numbers(
     if kernels:
         numbers += _of_kernels(opened, kernels, checkpoints, options)
         numbers += _targets(opened, kernels, checkpoints, options)
-    numbers += _beside_drift(opened, kernels, checkpoints, sites, options)
+    numbers += beside_drift(opened, kernels, checkpoints, sites, (options.n_drift, options.seed))
     n_stimuli = len(opened.inputs)
     ends = {
-        name: np.stack([_over_outputs(each[name], n_stimuli) for each in (kernels[0], kernels[-1])])
+        name: np.stack([over_outputs(each[name], n_stimuli) for each in (kernels[0], kernels[-1])])
         for name in (kernels[0] if kernels else {})
     }
     finite = [number for number in numbers if np.isfinite(number.value)]
@@ -99,26 +91,9 @@ def training_numbers(
 
 def _all_kernels(opened: Opened) -> tuple[list[Kernels], str]:
     try:
-        return [_kernels(opened, state) for state in opened.states], ""
+        return [kernels_with(opened, state) for state in opened.states], ""
     except UsageError as error:
         return [], str(error).rstrip(".")
-
-
-def _kernels(opened: Opened, state: State) -> Kernels:
-    """Kernels of all weights with two axes or more, and of all parameters together."""
-    opened.load(state)
-    found = tangent_kernels(opened.answers, opened.inputs)
-    total = np.sum([each.astype(np.float64) for each in found.values()], axis=0)
-    named = {name: found[own] for name, own in opened.names().items() if own in found}
-    return {ALL: total, **{name: each.astype(np.float64) for name, each in named.items()}}
-
-
-def _over_outputs(kernel: NDArray[np.float64], n_stimuli: int) -> NDArray[np.float64]:
-    each = len(kernel) // n_stimuli
-    summed: NDArray[np.float64] = np.einsum(
-        "iaja->ij", kernel.reshape(n_stimuli, each, n_stimuli, each)
-    )
-    return summed
 
 
 def _scores(opened: Opened, checkpoints: Sequence[str]) -> list[Number]:
@@ -227,7 +202,7 @@ def _targets(
     generator, numbers = np.random.default_rng([options.seed, 4]), []
     orders = [generator.permutation(len(targets)) for _ in range(options.n_permutations)]
     for name, found in zip(checkpoints, kernels, strict=True):
-        kernel = _over_outputs(found[ALL], len(targets))
+        kernel = over_outputs(found[ALL], len(targets))
         value = kernel_target_alignment(kernel, targets)
         null = np.array([kernel_target_alignment(kernel, targets[order]) for order in orders])
         number = Number("kernel-target alignment", "network", "", name, value, n=len(targets))
@@ -242,95 +217,3 @@ def _targets(
             )
         )
     return numbers
-
-
-def _beside_drift(
-    opened: Opened,
-    kernels: list[Kernels],
-    checkpoints: Sequence[str],
-    sites: Sequence[str],
-    options: TrainingOptions,
-) -> list[Number]:
-    """How much lower alignments are than after moving all weights as far at random."""
-    if not options.n_drift:
-        return []
-    start = _Seen.of(opened, opened.states[0], sites, kernels[0] if kernels else {})
-    parameters, numbers = [name for name, _ in opened.network.named_parameters()], []
-    for number, name in enumerate(checkpoints[1:], start=1):
-        end = opened.states[number]
-        trained = _Seen.of(opened, end, sites, kernels[number] if kernels else {})
-        drawn = [
-            _moved(opened, end, parameters, sites, bool(kernels), [options.seed, number, draw])
-            for draw in range(options.n_drift)
-        ]
-        random = [start.alignments(each) for each in drawn]
-        for key, value in start.alignments(trained).items():
-            null = np.array([each[key] for each in random])
-            n = len(start.activity[key[2]]) if key[1] == "site" else len(opened.inputs)
-            numbers.append(_below(key, name, value, null, n))
-    return numbers
-
-
-def _moved(
-    opened: Opened,
-    end: State,
-    parameters: Sequence[str],
-    sites: Sequence[str],
-    with_kernels: bool,
-    seed: Sequence[int],
-) -> _Seen:
-    import torch
-
-    drawn = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    generator = torch.Generator().manual_seed(drawn)
-    state = moved_at_random(opened.states[0], end, parameters, generator)
-    return _Seen.of(opened, state, sites, _kernels(opened, state) if with_kernels else {})
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """Activity and kernels with some weights."""
-
-    activity: Mapping[str, NDArray]
-    kernels: Kernels
-
-    @classmethod
-    def of(cls, opened: Opened, state: State, sites: Sequence[str], kernels: Kernels) -> _Seen:
-        opened.load(state)
-        return cls(opened.activity(sites), kernels)
-
-    def alignments(self, other: _Seen) -> dict[tuple[str, str, str], float]:
-        """By measure, ``site`` or ``weight``, and place."""
-        found = {
-            (name, "site", site): representation_alignment(values, other.activity[site], centred)
-            for name, centred in _ALIGNMENTS
-            for site, values in self.activity.items()
-        }
-        for weight, kernel in self.kernels.items():
-            aligned = kernel_alignment(kernel, other.kernels[weight])
-            found["kernel alignment", "weight", weight] = aligned
-        return found
-
-
-def _below(
-    key: tuple[str, str, str], checkpoint: str, value: float, null: NDArray[np.float64], n: int
-) -> Number:
-    from scipy.stats import t
-
-    name, of, place = key
-    sd = float(null.std(ddof=1)) if len(null) > 1 else 0.0
-    lost = float(null.mean()) - value
-    scale = max(sd, 1e-9) * np.sqrt(1 + 1 / len(null))
-    return Number(
-        f"{name} below random drift",
-        of,
-        place,
-        checkpoint,
-        lost,
-        n=n,
-        method=MOVED,
-        null_mean=0.0,
-        null_sd=sd,
-        n_null=len(null),
-        p_value=float(t.sf(lost / scale, max(1, len(null) - 1))),
-    )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from workbench.editing.language import LanguageTarget
 from workbench.editing.opening import as_target
-from workbench.editing.targets import Edit, LanguageTarget, Metric, Scores, Target
+from workbench.editing.targets import Edit, Metric, Scores, Target
 from workbench.errors import UsageError, nearest
 from workbench.statistics.correction import ALPHA
 

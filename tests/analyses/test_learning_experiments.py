@@ -179,3 +179,19 @@ def test_training_meets_the_closed_form_and_alignment_is_the_exception() -> None
 def test_experiments_refuse_what_they_cannot_do(call: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         call()
+
+
+@pytest.mark.filterwarnings("ignore:No kernel for")
+def test_one_ill_conditioned_network_does_not_lose_the_others() -> None:
+    """Rank one, scaled by a spectral radius of nearly zero: rounding grows a hundredfold a step."""
+    starts = {
+        "extreme": lr.low_rank_init(100, 1, match="spectral_radius", seed=6),
+        "usual": lr.gaussian_init(100),
+    }
+    trained = lr.train_rnn(
+        "DMS", starts, seeds=[6], n_steps=1, checkpoints=2, learning_rate=1e-9, progress=False
+    )
+    found = lr.measure_networks(trained, n_trials=32, n_kernel_trials=8, progress=False)
+    usual = found.sel(start="usual")
+    np.testing.assert_allclose(usual["kernel_alignment"], 1.0)
+    assert np.isfinite(found["accuracy"]).all()

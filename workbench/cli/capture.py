@@ -78,7 +78,11 @@ _REQUEST = (
     show_default=True,
     help="Rows: all, last, word (mean over each), mean, trial, or indices such as 0,5,-1.",
 )
-@click.option("--checkpoints", help="Training checkpoints of a torch network, such as 'ckpt-*.pt'.")
+@click.option(
+    "--checkpoints",
+    help="Checkpoints of a training: files ('ckpt-*.pt') of a torch network, folders "
+    "('checkpoint-*') of a language model, names (or '*') of a demo subject.",
+)
 @click.option("--bin", type=float, help="Width of time bins of a recorded brain, in seconds.")
 @click.option(
     "--dtype",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.editing.language import LanguageTarget
 from workbench.editing.targets import (
-    LanguageTarget,
     Metric,
     NetworkTarget,
     Target,
