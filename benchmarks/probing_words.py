@@ -228,7 +228,8 @@ def curves(name: str, tags: Any, read: dict[str, dict[str, Any]]) -> go.Figure:
     for column, title in enumerate(("accuracy", "share of edges", "Spearman's rho"), 1):
         traces = [trace.y.max() for trace in figure.select_traces(col=column)]
         top = max(*traces, first["distance"].chain.uuas if column == 2 else 0)
-        figure.update_yaxes(title=title, col=column, range=[0, 1.15 * top])
+        low = min(0.0, *(trace.y.min() for trace in figure.select_traces(col=column)))
+        figure.update_yaxes(title=title, col=column, range=[1.1 * low, 1.15 * top])
     return figure
 
 

@@ -74,32 +74,32 @@ def _drawn(
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    both = gold & said
-    kinds = (
+    both, places = gold & said, _places(words)
+    kinds: tuple[tuple[str, set[frozenset[int]], set[frozenset[int]], str, str], ...] = (
         ("edge of both trees", both, both, _FOUND, "solid"),
         ("gold edge that was not read", gold - both, set(), _MISSED, "dash"),
         ("edge read that is not gold", set(), said - both, _WRONG, "dash"),
     )
     for name, above, below, colour, dash in kinds:
-        x, y = _arcs(above, 1), _arcs(below, -1)
+        x, y = _arcs(above, 1, places), _arcs(below, -1, places)
         if above or below:
             figure.add_scatter(
                 x=[*x[0], *y[0]], y=[*x[1], *y[1]], mode="lines", name=name, showlegend=True,
                 line={"color": colour, "dash": dash, "width": 2}, hoverinfo="skip",
             )  # fmt: skip
     figure.add_scatter(
-        x=list(range(len(words))), y=[0] * len(words), mode="text", text=words,
+        x=places, y=[0] * len(words), mode="text", text=words,
         textfont={"size": 14}, showlegend=False, hoverinfo="skip",
     )  # fmt: skip
     share = f"{len(both)} of {len(gold)} gold edges are read"
     style(figure, "Gold tree above, tree read from activity below", f"{title}; {share}".strip("; "))
-    _without_axes(figure, len(words), _highest(gold), _highest(said))
+    _without_axes(figure, places[-1], _highest(gold), _highest(said))
     return figure
 
 
-def _without_axes(figure: go.Figure, n_words: int, above: float, below: float) -> None:
+def _without_axes(figure: go.Figure, last: float, above: float, below: float) -> None:
     hidden = {"visible": False, "fixedrange": True}
-    figure.update_xaxes(range=[-0.7, n_words - 0.3], **hidden)
+    figure.update_xaxes(range=[-0.7, last + 0.7], **hidden)
     figure.update_yaxes(range=[-below - 1, above + 1], **hidden)
     figure.update_layout(legend={"y": -0.02})
 
@@ -112,13 +112,23 @@ def _height(span: int) -> float:
     return 0.8 * float(np.sqrt(span))
 
 
-def _arcs(edges: set[frozenset[int]], side: int) -> tuple[list[Any], list[Any]]:
+def _places(words: list[str]) -> list[float]:
+    """Middle of every word on a line, long ones with more room."""
+    widths = np.array([max(len(word), 3) + 3 for word in words]) / 8
+    middles = np.cumsum(widths) - widths / 2
+    return [float(each) for each in middles - middles[0]]
+
+
+def _arcs(
+    edges: set[frozenset[int]], side: int, places: list[float]
+) -> tuple[list[Any], list[Any]]:
     """Half ellipses between words, with gaps between them."""
     xs: list[Any] = []
     ys: list[Any] = []
     turn: NDArray[np.float64] = np.linspace(0, np.pi, 25)
     for first, last in sorted((min(edge), max(edge)) for edge in edges):
-        middle, half = (first + last) / 2, (last - first) / 2 - 0.08
+        middle = (places[first] + places[last]) / 2
+        half = (places[last] - places[first]) / 2 - 0.08
         xs += [*(middle - half * np.cos(turn)), None]
         ys += [*(side * (_GAP + _height(last - first) * np.sin(turn))), None]
     return xs, ys
