@@ -21,6 +21,7 @@ from pathlib import Path
 import measuring
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from analyses.learning_regime import tangent_kernel
@@ -99,11 +100,12 @@ def run(case: str, parameters: str, method: str) -> None:
     hidden, trials = CASES[case]
     torch.manual_seed(0)
     net, x = Network(hidden), torch.randn(trials, STEPS, 3)
-    METHODS[method](Network(8), x[:2, :2], PARAMETERS[parameters])
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts anew
-    before, start = peak_mib(), time.process_time()
-    kernel = METHODS[method](net, x, PARAMETERS[parameters])
-    seconds = time.process_time() - start
+    with threadpool_limits(1):
+        METHODS[method](Network(8), x[:2, :2], PARAMETERS[parameters])
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak starts anew
+        before, start = peak_mib(), time.process_time()
+        kernel = METHODS[method](net, x, PARAMETERS[parameters])
+        seconds = time.process_time() - start
     measuring.finish(seconds, extra_mib=peak_mib() - before, trace=float(np.trace(kernel)))
 
 

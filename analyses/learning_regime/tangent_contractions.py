@@ -123,13 +123,12 @@ def kernel_of_positions(
         for second, (c, d) in enumerate(spans[: first + 1]):
             if a == b or c == d:
                 continue
-            left = delta[first, a:b].flatten(0, 1)
-            if first == second:
-                products = gram(left).mul_(0.5)
-            else:
-                products = left @ delta[second, c:d].flatten(0, 1).T
+            left, same = delta[first, a:b].flatten(0, 1), first == second
+            products = gram(left) if same else left @ delta[second, c:d].flatten(0, 1).T
             block = products.view(b - a, n_rows, d - c, n_rows)
-            half[a:b, :, c:d] += block.mul_(similarity(first, second)[:, None])
+            # Both halves are added in the end, so that a position with itself counts half.
+            share = 0.5 if same else 1.0
+            half[a:b, :, c:d].addcmul_(block, similarity(first, second)[:, None], value=share)
     return (half + half.permute(2, 3, 0, 1)).permute(1, 0, 3, 2)
 
 

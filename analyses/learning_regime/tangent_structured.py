@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from analyses.learning_regime.tangent_collecting import Factors, Gradients, widt
 from analyses.learning_regime.tangent_contractions import MIB
 from analyses.learning_regime.tangent_jacobian import wide
 from analyses.learning_regime.tangent_networks import Network
-from analyses.learning_regime.tangent_uses import Elementwise, LookedUp, Use, View, Weighted
+from analyses.learning_regime.tangent_uses import LookedUp, Use, View, Weighted
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TOGETHER = 1 / 128
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
     """What is to be kept of a parameter, or of a part of it.
 
@@ -33,16 +33,16 @@ class Plan:
     parameter : str
     uses : list of (int, Use)
         Number of the operation, and the use.
-    factored : bool
-        Keep factors rather than gradients.
+    factors : list of Weighted or LookedUp
+        The uses, if their factors are to be kept; empty if gradients are.
     mib : float
         Memory that takes.
     """
 
     parameter: str
-    uses: list[tuple[int, Use]] = field(default_factory=list)
-    factored: bool = False
-    mib: float = 0.0
+    uses: list[tuple[int, Use]]
+    factors: list[Weighted | LookedUp]
+    mib: float
 
 
 def collect_structured(
@@ -110,20 +110,22 @@ def _apart(uses: list[tuple[int, Use]]) -> list[list[tuple[int, Use]]]:
 
 def _plan(name: str, uses: list[tuple[int, Use]], value: torch.Tensor, n_kernel: int) -> Plan:
     """Factors where they are smaller than gradients, and can be multiplied."""
-    only = [use for _, use in uses]
-    numbers = value.numel()
-    factored = all(_is_factor(use) for use in only) and len({use.view for use in only}) == 1
-    if factored:
-        smaller = sum(
-            use.n_positions * width(use) for use in only if not isinstance(use, Elementwise)
-        )
-        factored = smaller < prod(only[0].view.shape)
-        numbers = smaller if factored else numbers
-    return Plan(name, uses, factored, n_kernel * numbers * wide(value).element_size() / MIB)
+    factors = _factors(uses)
+    n_factors = sum(use.n_positions * width(use) for use in factors)
+    if not 0 < n_factors < prod(uses[0][1].view.shape):
+        factors, n_factors = [], value.numel()
+    return Plan(name, uses, factors, n_kernel * n_factors * wide(value).element_size() / MIB)
 
 
-def _is_factor(use: Use) -> bool:
-    return isinstance(use, LookedUp) or (isinstance(use, Weighted) and use.entered.shape[1] == 1)
+def _factors(uses: list[tuple[int, Use]]) -> list[Weighted | LookedUp]:
+    """The uses if all are products of one group, or tables, of one view; else none."""
+    found = [
+        use
+        for _, use in uses
+        if isinstance(use, LookedUp) or (isinstance(use, Weighted) and use.entered.shape[1] == 1)
+    ]
+    alike = len(found) == len(uses) and len({use.view for use in found}) == 1
+    return found if alike else []
 
 
 def _groups(plans: list[Plan], max_mib: float) -> Iterator[list[Plan]]:
@@ -141,10 +143,9 @@ def _groups(plans: list[Plan], max_mib: float) -> Iterator[list[Plan]]:
 
 def _collector(network: Network, plan: Plan, n_outputs: int) -> Gradients | Factors:
     value = network.parameters[plan.parameter]
+    if plan.factors:
+        return Factors(plan.factors, network.n_rows, n_outputs, wide(value))
     uses = [use for _, use in plan.uses]
-    if plan.factored:
-        factors = [use for use in uses if not isinstance(use, Elementwise)]
-        return Factors(factors, network.n_rows, n_outputs, wide(value))
     return Gradients(uses, network.n_rows, n_outputs, value.numel(), wide(value))
 
 

@@ -157,21 +157,28 @@ class Recorder(TorchFunctionMode):
         self, value: Any, kind: str, entered: torch.Tensor | float, padding: int = -1
     ) -> Raw | None:
         """A use, if the value is a parameter that was asked for or a view of one."""
-        if not isinstance(value, torch.Tensor):
+        if not isinstance(value, torch.Tensor) or not value.numel():
             return None
-        for start, n_bytes, dtype, name in self._spans:
-            offset = value.data_ptr() - start
-            if 0 <= offset < n_bytes and value.dtype == dtype and value.numel():
-                place = offset // value.element_size()
-                view = View(place, tuple(value.shape), tuple(value.stride()))
-                if (view.last + 1) * value.element_size() <= n_bytes:
-                    kept = entered if isinstance(entered, float) else entered.detach()
-                    return Raw(name, view, kind, kept, padding)
-        return None
+        view = self._view(value)
+        if view is None:
+            return None
+        kept = entered if isinstance(entered, float) else entered.detach()
+        return Raw(view[0], view[1], kind, kept, padding)
 
     def owns(self, value: Any) -> bool:
         """Whether the value is a parameter that was asked for, or a view of one."""
-        return self.raw(value, "", 1.0) is not None
+        return isinstance(value, torch.Tensor) and self._view(value) is not None
+
+    def _view(self, value: torch.Tensor) -> tuple[str, View] | None:
+        """Name and part of the parameter in whose memory the value lies."""
+        for start, n_bytes, dtype, name in self._spans:
+            offset = value.data_ptr() - start
+            if 0 <= offset < n_bytes and value.dtype == dtype:
+                place = offset // value.element_size()
+                view = View(place, tuple(value.shape), tuple(value.stride()))
+                inside = (view.last + 1) * value.element_size() <= n_bytes
+                return (name, view) if inside and not view.repeats else None
+        return None
 
 
 @lru_cache(maxsize=256)

@@ -35,6 +35,11 @@ class View:
         """Place of the last value."""
         return self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.stride, strict=True))
 
+    @property
+    def repeats(self) -> bool:
+        """Whether some values are shown several times, as by ``expand``."""
+        return any(n > 1 and not s for n, s in zip(self.shape, self.stride, strict=True))
+
     def add(self, values: torch.Tensor, total: torch.Tensor) -> None:
         """Add gradients in the view to gradients in the whole parameter, in place.
 

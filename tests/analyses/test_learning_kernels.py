@@ -117,7 +117,7 @@ def test_every_contraction_gives_the_same(subjects: dict, monkeypatch: pytest.Mo
     second = tangent_kernel(net, x, ["W_h"], max_mib=0.5)
     assert used == ["positions"]
     assert close(first, second)
-    monkeypatch.setattr("analyses.learning_regime.tangent_structured._is_factor", lambda _: False)
+    monkeypatch.setattr("analyses.learning_regime.tangent_structured._factors", lambda _: [])
     monkeypatch.delattr(Factors, "add_kernel")
     assert close(first, tangent_kernel(net, x, ["W_h"]))
 
@@ -375,6 +375,12 @@ ROWS = torch.randn(4, 3)
         (nn.RNN(3, 2), torch.randn(4, 5, 3), {}, "batch_first=True"),
         (Function(lambda y: y.argmax(-1)), ROWS, {}, "not their argmax"),
         (Function(lambda y: y.detach()), ROWS, {}, "no argmax, detach or no_grad"),
+        (
+            Function(lambda y: y.detach()),
+            ROWS,
+            {"method": "sketch"},
+            "no argmax, detach or no_grad",
+        ),
         (Function(lambda y: y), ROWS, {"parameters": "unused.weight"}, "do not depend on 'unused"),
         (Function(lambda y: y / 0), ROWS, {}, "NaN or infinite outputs"),
         (Function(lambda y: y.sum()), ROWS, {}, "outputs of shape ()"),
@@ -404,6 +410,7 @@ def test_bad_input_is_refused_in_one_sentence(
     [
         (lambda: tangent_kernel_product(nn.Linear(3, 2), ROWS, np.ones(7)), "expected 8 values"),
         (lambda: tangent_kernel_product(nn.Linear(3, 2), ROWS, [np.nan] * 8), "values in vector"),
+        (lambda: tangent_kernel_product(Function(Tensor.detach), ROWS, [1] * 8), "no argmax"),
         (lambda: two_layer_linear_alignment(np.eye(3), np.ones(2)), "(hidden, inputs)"),
         (lambda: two_layer_linear_alignment(np.zeros((2, 3)), np.zeros(2)), "start of zeros"),
         (lambda: two_layer_linear_alignment(np.eye(3), np.ones(3), np.ones(2)), "one an input"),
@@ -432,6 +439,25 @@ def test_detached_uses_of_a_weight_do_not_count() -> None:
     assert close(tangent_kernel(net, x), plain_kernel(net, x))
     with pytest.raises(UsageError, match="does not cover of W"):
         tangent_kernel(net, x, method="structured")
+
+
+def test_expanded_and_masked_weights_are_left_to_the_jacobian() -> None:
+    class Masked(nn.Module):
+        """A weight behind a mask, one in absolute value, and an expanded shift."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.W, self.V = nn.Parameter(torch.randn(3, 4)), nn.Parameter(torch.randn(4, 2))
+            self.shift, self.mask = nn.Parameter(torch.randn(1)), torch.rand(3, 4) > 0.3
+
+        def forward(self, x: Tensor) -> Tensor:
+            """(rows, 3) -> (rows, 2)."""
+            hidden = torch.tanh(x @ (self.W * self.mask) + self.shift.expand(4))
+            return torch.einsum("nh,ho->no", hidden, self.V.abs())
+
+    torch.manual_seed(0)
+    net, x = Masked().double(), torch.randn(5, 3).double()
+    assert close(tangent_kernel(net, x), plain_kernel(net, x))
 
 
 def test_networks_with_steps_that_do_not_vectorise() -> None:
