@@ -110,7 +110,7 @@ def report(recording: Any, out: Path, **parameters: Any) -> None:
     place = table.get("site", table["measure"]).fillna(table.get("weight")).fillna("")
     table["place"] = place
     wide = table.pivot_table(index=["measure", "place"], columns="checkpoint", values="value")
-    print(wide[list(dict.fromkeys(table["checkpoint"]))].round(3).to_string())
+    print(wide[result.data["checkpoint"].values.tolist()].round(3).to_string())
     result.save(out)
 
 

@@ -63,8 +63,8 @@ def assemble(
     if training and training.kernels:
         coordinates["end"] = np.array(ENDS, dtype=object)
         coordinates["weight"] = np.array(list(training.kernels), dtype=object)
-        axes = ("weight", "end", "kernel_row", "kernel_column")
-        variables["kernel"] = (axes, np.stack(list(training.kernels.values())))
+        sides = ("weight", "end", "kernel_row", "kernel_column")
+        variables["kernel"] = (sides, np.stack(list(training.kernels.values())))
     if training and training.spectra:
         coordinates["matrix"] = np.array(list(training.spectra), dtype=object)
         coordinates["spectrum"] = np.array((*ENDS, "random"), dtype=object)

@@ -57,6 +57,7 @@ def checkpoint_rows(
     ----------
     recording : Recording
         With a column ``checkpoint`` in its row table, or, beside ``before``, of one checkpoint.
+        Checkpoints are ordered by ``step``, else by number; names count as they come.
     before : Recording, optional
         Of the first checkpoint.
     sites : list of str
@@ -113,14 +114,25 @@ def _by_checkpoint(recording: Recording) -> list[NDArray[np.int64]]:
             "of several checkpoints: capture with --checkpoints, or give that of the first one as "
             "before=."
         )
-    codes = recording.rows[CHECKPOINT].to_numpy()
-    found = [np.flatnonzero(codes == code).astype(np.int64) for code in np.unique(codes)]
+    codes = recording.rows[CHECKPOINT]
+    found = [np.flatnonzero(codes == code).astype(np.int64) for code in codes.unique()]
+    order = _order(recording.rows, found)
+    found = [found[place] for place in order]
     if len(found) < 2:
         raise UsageError(
             f"Found one checkpoint in '{recording.name}'; expected at least two: capture with more "
             "--checkpoints, or give that of the first one as before=."
         )
     return found
+
+
+def _order(rows: pd.DataFrame, parts: list[NDArray[np.int64]]) -> NDArray[np.intp]:
+    """By step where it is known, else by number; names stay in the order in which they come."""
+    steps = _steps(rows, parts)
+    if np.isfinite(steps).all():
+        return np.argsort(steps, kind="stable")
+    codes = rows[CHECKPOINT].iloc[[part[0] for part in parts]].to_numpy()
+    return np.argsort(codes, kind="stable") if codes.dtype.kind in "iuf" else np.arange(len(parts))
 
 
 def _names(rows: pd.DataFrame, parts: list[NDArray[np.int64]]) -> list[str]:

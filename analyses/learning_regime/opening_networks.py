@@ -74,7 +74,8 @@ def _source(recording: Recording) -> Any:
 
 def _states(source: NetworkSource, recording: Recording) -> list[State] | None:
     """Weights of every checkpoint; None if they are not those recorded."""
-    subject, found = source.network_subject, []
+    subject = source.network_subject
+    found: list[State] = []
     digests = recorded_weights(recording) or []
     if len(digests) != max(1, len(subject.checkpoints)):
         return None

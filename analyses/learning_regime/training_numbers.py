@@ -154,8 +154,8 @@ def _spectra(opened: Opened, seed: int) -> dict[str, NDArray[np.float64]]:
 
 
 def _singular_values(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.linalg.svd(matrix.reshape(len(matrix), -1), compute_uv=False)
-    return found
+    found = np.linalg.svd(matrix.reshape(len(matrix), -1), compute_uv=False)
+    return np.asarray(found, dtype=np.float64)
 
 
 def _of_kernels(

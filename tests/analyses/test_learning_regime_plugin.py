@@ -199,6 +199,14 @@ def test_a_recording_before_stands_for_the_first_checkpoint() -> None:
     assert [m.value for m in apart.measures] == pytest.approx([m.value for m in whole.measures])
 
 
+@pytest.mark.parametrize("columns", [{}, {"step": np.repeat([0, 5, 70], 30)}])
+def test_checkpoints_are_in_the_order_of_training(columns: dict[str, Any]) -> None:
+    values = [*np.random.default_rng(1).normal(size=(3, 30, 6))]
+    named = {**columns, "checkpoint": np.repeat(["start", "later", "end"], 30)}
+    result = LearningRegime().fit(_checkpoints(values, **named)).result_
+    assert result.data["checkpoint"].values.tolist() == ["start", "later", "end"]
+
+
 def test_many_rows_of_a_stimulus_are_shuffled_together() -> None:
     generator = np.random.default_rng(2)
     found = []
