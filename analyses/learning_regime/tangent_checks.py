@@ -41,12 +41,6 @@ class Mixture:
     def __init__(self, network: Network, outputs: torch.Tensor) -> None:
         import torch
 
-        names = list(network.parameters)
-        if not outputs.requires_grad:
-            raise UsageError(
-                f"Found outputs that do not depend on {_some(names)} in a way that can be "
-                "differentiated; expected no argmax, detach or no_grad on the way."
-            )
         generator = torch.Generator().manual_seed(0)
         drawn = torch.randn(outputs.shape, generator=generator, dtype=torch.float64)
         vector = drawn.to(outputs.device, outputs.dtype)
@@ -58,8 +52,8 @@ class Mixture:
         self._exact = {name: found[id(value)] for name, value in network.parameters.items()}
         if all(each is None for each in self._exact.values()):
             raise UsageError(
-                f"Found outputs that do not depend on {_some(names)}; expected parameters on the "
-                "way to the outputs, without detach or no_grad."
+                f"Found outputs that do not depend on {_some(list(network.parameters))}; expected "
+                "parameters on the way to the outputs, without detach or no_grad."
             )
         self._vector = vector
         self._scale = sum(float(each.norm()) for each in gradients if each is not None)

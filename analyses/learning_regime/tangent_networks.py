@@ -139,6 +139,7 @@ def check(network: Network) -> None:
     Parameters
     ----------
     network : Network
+        Within `ready`.
 
     Raises
     ------
@@ -152,9 +153,10 @@ def check(network: Network) -> None:
     import torch
 
     _refuse_batch_statistics(network.model)
+    found = network.outputs()
+    first = found.detach()
     with torch.no_grad():
-        first, second = network.outputs(), network.outputs()
-        alone = network.outputs(slice(network.n_rows - 1, None))
+        second, alone = network.outputs(), network.outputs(slice(network.n_rows - 1, None))
     if not first.is_floating_point():
         raise UsageError(
             f"Found outputs of type {first.dtype}, which have no gradient: expected a model that "
@@ -162,6 +164,11 @@ def check(network: Network) -> None:
         )
     if not bool(first.isfinite().all()):
         raise UsageError("Found NaN or infinite outputs; expected finite ones: check the weights.")
+    if not found.requires_grad:
+        raise UsageError(
+            "Found outputs without a gradient in the parameters; expected no argmax, detach or "
+            "no_grad on the way from the parameters to the outputs."
+        )
     if not _same(first, second):
         raise UsageError(f"Found outputs that differ between two passes; {_randomness(network)}")
     if not _same(first[-1:], alone):

@@ -375,6 +375,12 @@ ROWS = torch.randn(4, 3)
         (nn.RNN(3, 2), torch.randn(4, 5, 3), {}, "batch_first=True"),
         (Function(lambda y: y.argmax(-1)), ROWS, {}, "not their argmax"),
         (Function(lambda y: y.detach()), ROWS, {}, "no argmax, detach or no_grad"),
+        (
+            Function(lambda y: y.detach()),
+            ROWS,
+            {"method": "sketch"},
+            "no argmax, detach or no_grad",
+        ),
         (Function(lambda y: y), ROWS, {"parameters": "unused.weight"}, "do not depend on 'unused"),
         (Function(lambda y: y / 0), ROWS, {}, "NaN or infinite outputs"),
         (Function(lambda y: y.sum()), ROWS, {}, "outputs of shape ()"),
@@ -404,6 +410,7 @@ def test_bad_input_is_refused_in_one_sentence(
     [
         (lambda: tangent_kernel_product(nn.Linear(3, 2), ROWS, np.ones(7)), "expected 8 values"),
         (lambda: tangent_kernel_product(nn.Linear(3, 2), ROWS, [np.nan] * 8), "values in vector"),
+        (lambda: tangent_kernel_product(Function(Tensor.detach), ROWS, [1] * 8), "no argmax"),
         (lambda: two_layer_linear_alignment(np.eye(3), np.ones(2)), "(hidden, inputs)"),
         (lambda: two_layer_linear_alignment(np.zeros((2, 3)), np.zeros(2)), "start of zeros"),
         (lambda: two_layer_linear_alignment(np.eye(3), np.ones(3), np.ones(2)), "one an input"),
