@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--units", type=int, default=100)
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--match", default="spectral_radius", help="of `aligned`")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("learning_regime-ranks"))
@@ -211,7 +212,12 @@ def aligned(given: argparse.Namespace) -> None:
     )
     for task in given.tasks:
         data = lr.run_aligned_experiment(
-            task, seeds=given.seeds, n=given.units, n_steps=given.steps, device=given.device
+            task,
+            seeds=given.seeds,
+            n=given.units,
+            n_steps=given.steps,
+            match=given.match,
+            device=given.device,
         )
         _print_starts(task, data, names)
 
