@@ -97,10 +97,12 @@ class Curves:
 
     Attributes
     ----------
+    data : xarray.Dataset
     checkpoints : list of str
     """
 
     def __init__(self, data: xr.Dataset) -> None:
+        self.data = data
         self.checkpoints = [str(name) for name in data["checkpoint"].values]
         self._at = {(n.name, n.place, n.checkpoint): n for n in numbers_in(data)}
 

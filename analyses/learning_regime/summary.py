@@ -29,18 +29,17 @@ def summarize(data: xr.Dataset) -> str:
     str
     """
     curves = Curves(data)
-    sentences = [_activity(curves, data)]
-    if curves.has("weight change"):
-        sentences.append(_weights(curves))
-    if curves.has(_KA):
-        sentences.append(_kernels(curves))
-    for name, what in ((_RA, "site"), (_KA, "weight matrix")):
-        if curves.has(f"{name} below random drift"):
-            sentences.append(_beyond_drift(curves, name, what))
-    if curves.has("kernel-target alignment"):
-        sentences.append(_targets(curves))
-    if curves.has("loss"):
-        sentences.append(_loss(curves))
+    sentences = [
+        _beyond_drift(curves, name, what)
+        for name, what in ((f"centred {_RA}", "site"), (_KA, "weight matrix"))
+        if curves.has(f"{name} below random drift")
+    ]
+    for name, say in (("loss", _loss), ("", _activity), ("weight change", _weights)):
+        if not name or curves.has(name):
+            sentences.append(say(curves))
+    for name, say in ((_KA, _kernels), ("kernel-target alignment", _targets)):
+        if curves.has(name):
+            sentences.append(say(curves))
     return " ".join(sentences + _not_known(data, curves))
 
 
@@ -54,8 +53,8 @@ def _value(each: Number) -> str:
     return f"{each.value:.2f} (95 % interval {each.low:.2f} to {each.high:.2f})"
 
 
-def _activity(curves: Curves, data: xr.Dataset) -> str:
-    found = last_numbers(curves, _RA)
+def _activity(curves: Curves) -> str:
+    found, data = last_numbers(curves, _RA), curves.data
     lowest, highest = found[0], found[-1]
     first, last = curves.checkpoints[0], curves.checkpoints[-1]
     head = (
@@ -100,7 +99,7 @@ def _kernels(curves: Curves) -> str:
     found = [each for each in found if each.place != ALL]
     head = (
         f"The tangent kernel of all parameters aligns with the first by {_value(whole[0])}"
-        f"{_centred(curves, whole[0])}"
+        f"{_centred(curves, whole[0])}{_whole_below_drift(curves)}"
     )
     if not found:
         return f"{head}."
@@ -110,20 +109,46 @@ def _kernels(curves: Curves) -> str:
     )
 
 
+def _whole_below_drift(curves: Curves) -> str:
+    below = [n for n in last_numbers(curves, f"{_KA} below random drift") if n.place == ALL]
+    if not below:
+        return ""
+    verdict = "rich" if below[0].p_corrected <= ALPHA else "not told from drift"
+    return f", {below[0].value:.2f} lower than after a random move as far ({verdict})"
+
+
 def _beyond_drift(curves: Curves, name: str, what: str) -> str:
-    found = [n for n in last_numbers(curves, f"{name} below random drift") if n.place != ALL]
+    found = _below_drift(curves, name)
     rich = [each for each in found if each.p_corrected <= ALPHA][::-1]
+    tail = _uncentred(curves) if name == f"centred {_RA}" else ""
     if not rich:
         return (
-            f"No {what} has a {name} below that of weights moved as far at random: what changed "
-            "there is no more than drift."
+            f"No {what} has a {name} below that of weights moved as far at random: learning there "
+            f"is not told from drift{tail}."
         )
     named = ", ".join(f"{each.place} by {each.value:.2f}" for each in rich[:_MOST_NAMED])
     more = f" and {len(rich) - _MOST_NAMED} more" if len(rich) > _MOST_NAMED else ""
     return (
         f"Rich learning, a {name} lower than after moving all weights as far at random, is found "
-        f"for {len(rich)} of {len(found)}: {named}{more}."
+        f"at {len(rich)} of {_counted(len(found), what)}: {named}{more}{tail}."
     )
+
+
+def _below_drift(curves: Curves, name: str) -> list[Number]:
+    return [n for n in last_numbers(curves, f"{name} below random drift") if n.place != ALL]
+
+
+def _uncentred(curves: Curves) -> str:
+    """What the published number says, which a change of the mean activity lowers as well."""
+    found = _below_drift(curves, _RA)
+    n_below = sum(each.p_corrected <= ALPHA for each in found)
+    return f" (uncentred, which also feels the mean activity, {n_below} of {len(found)})"
+
+
+def _counted(number: int, what: str) -> str:
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {'weight matrices' if what == 'weight matrix' else what + 's'}"
 
 
 def _targets(curves: Curves) -> str:
