@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from probes.splits import is_continuous
+from workbench.analysis.row_order import canonical_order, time_blocks
 from workbench.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 AUTO, NONE = "auto", "none"
 # Fewer groups than these make blocks of time the groups, where rows are steps in time.
 ENOUGH_GROUPS, N_BLOCKS = 10, 20
-_KEYS = ("stimulus", "trial", "checkpoint", "position", "time", "word")
 
 
 @dataclass(frozen=True)
@@ -174,8 +174,7 @@ def table_of(recording: Recording, labels: str) -> pd.DataFrame:
     if recording.kind == "language" and "word" in table:
         table = table[table["word"].notna() & (table["word"] >= 0)]
         table = table.drop_duplicates(["stimulus", "word"], keep="last")
-    by = [name for name in _KEYS if name in table]
-    return table.sort_values(by, kind="stable") if by else table
+    return table.iloc[canonical_order(table)]
 
 
 def groups_of(
@@ -212,7 +211,7 @@ def groups_of(
         return np.arange(len(table), dtype=np.int64), "row"
     codes = _codes(table["stimulus"].to_numpy())
     if codes.max() + 1 < ENOUGH_GROUPS and "time" in table:
-        return _blocks(codes), "blocks of time"
+        return time_blocks(codes, N_BLOCKS)[0], "blocks of time"
     return codes, "stimulus"
 
 
@@ -227,14 +226,6 @@ def _column(recording: Recording, table: pd.DataFrame, name: str) -> NDArray[Any
 
 def _codes(values: NDArray[Any]) -> NDArray[np.int64]:
     return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
-
-
-def _blocks(series: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Runs of neighbouring rows, so that there are some twenty of them."""
-    _, starts, sizes = np.unique(series, return_index=True, return_counts=True)
-    each = -(-N_BLOCKS // len(sizes))
-    step = np.arange(len(series)) - starts[series]
-    return (series * each + step * each // sizes[series]).astype(np.int64)
 
 
 def _words(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analysis.row_order import canonical_order, time_blocks
 from workbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ ENOUGH_GROUPS = 10
 # A long series is cut into so many blocks of time, whose ends are not held out.
 N_BLOCKS = 40
 EDGE = 0.1
-_KEYS = ("stimulus", "trial", "checkpoint", "position", "time", "word")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def draw_split(recording: Recording, max_rows: int, test_fraction: float, seed: 
     (8, 4, 'stimuli')
     """
     table = recording.rows
-    rows = _canonical_order(table)
+    rows = canonical_order(table)
     stimuli = _codes(table, "stimulus", rows)
     series = _series(table, rows, stimuli)
     timed = "time" in table and recording.kind != "language"
@@ -93,7 +93,7 @@ def draw_split(recording: Recording, max_rows: int, test_fraction: float, seed: 
         if series.max() + 1 >= ENOUGH_GROUPS:
             groups, unit = series, "trials"
         elif len(rows) >= 2 * N_BLOCKS:
-            (groups, depth), unit = _blocks(series), "blocks of time"
+            (groups, depth), unit = time_blocks(series, N_BLOCKS), "blocks of time"
     generator = np.random.default_rng([seed, 11])
     chosen, held = _drawn(groups, max_rows, test_fraction, generator, unit)
     keep = np.isin(groups, chosen)
@@ -104,14 +104,6 @@ def draw_split(recording: Recording, max_rows: int, test_fraction: float, seed: 
     if timed:
         follows[1:] = (np.diff(places) == 1) & (np.diff(series[places]) == 0)
     return Split(rows[places], groups[places], held_out[places], follows, unit)
-
-
-def _canonical_order(table: pd.DataFrame) -> NDArray[np.int64]:
-    keys = [name for name in _KEYS if name in table]
-    if not keys:
-        return np.arange(len(table), dtype=np.int64)
-    ordered = table[keys].reset_index(drop=True).sort_values(keys, kind="stable")
-    return ordered.index.to_numpy(dtype=np.int64)
 
 
 def _codes(table: pd.DataFrame, name: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -131,16 +123,6 @@ def _series(
             codes = table[name].astype("category").cat.codes.to_numpy()[rows]
             breaks |= np.diff(codes, prepend=codes[:1]) != 0
     return np.cumsum(breaks).astype(np.int64)
-
-
-def _blocks(series: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Block of every row, and how deep in its block it lies: 0 at the start, 1 at the end."""
-    _, codes, sizes = np.unique(series, return_inverse=True, return_counts=True)
-    each = -(-N_BLOCKS // len(sizes))
-    step = np.arange(len(series)) - np.searchsorted(codes, codes)
-    place = (step + 0.5) * each / sizes[codes]
-    block = np.floor(place).astype(np.int64)
-    return codes * each + block, place - block
 
 
 def _drawn(

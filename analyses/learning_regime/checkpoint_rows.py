@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.analysis.companions import check_untrained
+from workbench.analysis.row_order import canonical_order
 from workbench.errors import UsageError
 from workbench.recording.recording import Recording
 
@@ -81,7 +82,7 @@ def checkpoint_rows(
         parts = _by_checkpoint(recording)
         names, steps = _names(recording.rows, parts), _steps(recording.rows, parts)
         sources = [(recording, rows) for rows in parts]
-    ordered = [(each, _in_order(each.rows, rows)) for each, rows in sources]
+    ordered = [(each, rows[canonical_order(each.rows.iloc[rows])]) for each, rows in sources]
     _check_same(ordered, names)
     first, rows = ordered[0]
     place, groups = _sample(first.rows.iloc[rows], n_rows, seed)
@@ -149,15 +150,6 @@ def _steps(rows: pd.DataFrame, parts: list[NDArray[np.int64]]) -> NDArray[np.flo
 
 def _keys(rows: pd.DataFrame) -> list[str]:
     return [name for name in _KEYS if name in rows]
-
-
-def _in_order(rows: pd.DataFrame, part: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows sorted by what they are, so that their order in the recording does not matter."""
-    names = _keys(rows)
-    if not names:
-        return part
-    order = rows.iloc[part][names].reset_index(drop=True).sort_values(names, kind="stable").index
-    return part[order.to_numpy()]
 
 
 def _check_same(ordered: list[tuple[Recording, NDArray[np.int64]]], names: list[str]) -> None:

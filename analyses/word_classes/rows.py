@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analysis.row_order import canonical_order, time_blocks
 from workbench.errors import UsageError, nearest
 from workbench.statistics.balance import balanced_rows
 
@@ -193,7 +194,7 @@ def label_pool(recording: Recording, column: str, with_next: bool = True) -> Poo
     rows, groups = (table[name].to_numpy()[complete] for name in ("row", "stimulus"))
     counts = int((~own).sum()), int((own & ~complete).sum())
     if "time" in table and not is_language and table["stimulus"].duplicated().any():
-        return Pool(rows, _blocks(groups), labels, *counts, groups)
+        return Pool(rows, time_blocks(groups, LEAST_BLOCKS)[0], labels, *counts, groups)
     return Pool(rows, groups, labels, *counts)
 
 
@@ -288,16 +289,7 @@ def _ordered(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     table["row"] = np.arange(len(rows), dtype=np.int64)
     if "stimulus" not in table:
         table["stimulus"] = table["row"]
-    by = [name for name in ("stimulus", "position", "time") if name in table]
-    return table.sort_values(by, kind="stable")
-
-
-def _blocks(series: NDArray) -> NDArray[np.int64]:
-    """Number of a run of neighbouring rows, so that there are at least `LEAST_BLOCKS` runs."""
-    names, codes, sizes = np.unique(series, return_inverse=True, return_counts=True)
-    each = -(-LEAST_BLOCKS // len(names))
-    step = np.arange(len(series)) - np.searchsorted(series, names)[codes]
-    return (codes * each + step * each // sizes[codes]).astype(np.int64)
+    return table.iloc[canonical_order(table)]
 
 
 def _last_of_each_word(table: pd.DataFrame) -> pd.DataFrame:
