@@ -130,7 +130,8 @@ def _exact(network: Network, method: str, max_mib: float) -> torch.Tensor:
     if left:
         raise UsageError(
             f"Found gradients of single rows in {', '.join(left)} that differ from those of all "
-            "rows together; expected independent rows and no state kept between calls."
+            "rows together; expected independent rows, no state kept between calls, and gradients "
+            "that rounding does not decide: try model.double()."
         )
     return kernel
 

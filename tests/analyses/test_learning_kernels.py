@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from analyses.learning_regime import (
     kernel_alignment,
+    low_rank_init,
     tangent_kernel,
     tangent_kernel_product,
     two_layer_linear_alignment,
@@ -362,6 +363,17 @@ class Function(nn.Module):
 
 
 ROWS = torch.randn(4, 3)
+
+
+def test_a_network_that_magnifies_rounding_is_not_taken_for_one_that_mixes_rows() -> None:
+    net = PaperRNN(100).double()
+    # A rank-1 matrix with an eigenvalue near zero, scaled up by hundreds: fewer rows are summed in
+    # another order, which is seen in the outputs.
+    start = low_rank_init(100, 1, match="spectral_radius", seed=186)
+    net.W_h.data = torch.from_numpy(start)
+    inputs = np.random.default_rng(0).standard_normal((12, 8, 3))
+    found = tangent_kernel(net, inputs, "W_h")
+    assert close(found, tangent_kernel(net, inputs, "W_h", method="jacobian"), 1e-9)
 
 
 @pytest.mark.parametrize(
