@@ -131,6 +131,14 @@ def test_the_demo_says_where_its_classes_come_from(tmp_path: Path) -> None:
     assert label_origin(prose, "upos") == ORIGINS["hanta"]
 
 
+def test_joined_recordings_claim_only_what_holds_for_all(tmp_path: Path) -> None:
+    pytest.importorskip("HanTa")
+    own = wb.stream("demo:language", sites=SITE, n_stimuli=5)
+    prose = wb.stream("demo:language", sites=SITE, stimuli="prose", n_stimuli=5)
+    assert label_origin(wb.concatenate([own, prose]), "upos") is None
+    assert label_origin(wb.concatenate([prose, prose]), "upos") == ORIGINS["hanta"]
+
+
 def test_texts_without_classes_and_arrays_say_nothing(tmp_path: Path) -> None:
     assert label_origin(captured(tmp_path, text=ENGLISH[:2]), "upos") is None
     assert label_origin(wb.from_arrays({"a": np.eye(3)}, {"label": list("abc")}), "label") is None

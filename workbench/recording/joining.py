@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import UsageError
 from workbench.recording.blocks import Block, ViewBlock
+from workbench.recording.label_origin import LABELS_NOTE
 from workbench.recording.manifest import SiteSpec
 from workbench.recording.recording import Recording
 from workbench.recording.selection import view
@@ -35,7 +36,8 @@ def concatenate(recordings: Sequence[Recording], join: str = "same") -> Recordin
     Returns
     -------
     Recording
-        Its row table has the column ``recording`` (0-based) and counts stimuli on.
+        Its row table has the column ``recording`` (0-based) and counts stimuli on; of the notes it
+        has those that all recordings share.
 
     Raises
     ------
@@ -73,7 +75,18 @@ def concatenate(recordings: Sequence[Recording], join: str = "same") -> Recordin
         ]
     ingredients = {"view": join, "of": [recording.identity for recording in recordings]}
     n_rows = sum(recording.n_rows for recording in recordings)
-    return view(first, ingredients, tuple(specs), n_rows, blocks, _Stacked(recordings, tables))
+    stacked, notes = _Stacked(recordings, tables), _shared([r.manifest.notes for r in recordings])
+    return view(first, ingredients, tuple(specs), n_rows, blocks, stacked, notes)
+
+
+def _shared(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What all notes say alike, so that one recording's note is not told of another's rows."""
+    first, *others = notes
+    same = {name: each for name, each in first.items() if all(n.get(name) == each for n in others)}
+    origins = [each.get(LABELS_NOTE, {}) for each in notes]
+    if LABELS_NOTE in first and LABELS_NOTE not in same:
+        same[LABELS_NOTE] = _shared(origins)
+    return same
 
 
 def _joined_units(

@@ -88,6 +88,7 @@ def view(
     n_rows: int,
     blocks: Mapping[str, Sequence[Block]],
     tables: Tables,
+    notes: dict[str, Any] | None = None,
 ) -> Recording:
     """A recording whose blocks and tables look into others.
 
@@ -101,6 +102,8 @@ def view(
     n_rows : int
     blocks : mapping of str to sequence of Block
     tables : Tables
+    notes : dict, optional
+        In place of those of the origin.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def view(
         (n_rows,),
         (),
         origin.manifest.software,
-        origin.manifest.notes,
+        origin.manifest.notes if notes is None else notes,
     )
     return Recording(manifest, blocks, tables)
 
