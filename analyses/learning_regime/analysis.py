@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
+from workbench.analysis.parameters import check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, nearest
 from workbench.recording.recording import Recording
@@ -170,12 +171,7 @@ class LearningRegime(Analysis):
 
     def _check_parameters(self) -> None:
         least = {"n_rows": 4, "n_outputs": 1, "n_drift": 0, "n_permutations": 19, "n_bootstrap": 19}
-        for name, smallest in {**least, "n_kernel_stimuli": 0}.items():
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < smallest:
-                raise UsageError(
-                    f"Found {name}={value!r}; expected a whole number of at least {smallest}."
-                )
+        check_whole(self, {**least, "n_kernel_stimuli": 0})
         if self.n_drift == 1 or 0 < self.n_kernel_stimuli < 4:
             raise UsageError(
                 f"Found n_drift={self.n_drift} and n_kernel_stimuli={self.n_kernel_stimuli}; "

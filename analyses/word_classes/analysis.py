@@ -15,7 +15,7 @@ from analyses.word_classes.rows import (
 )
 from workbench.analysis.base import Analysis, Example, Findings, MapSites, chosen_sites
 from workbench.analysis.companions import check_untrained
-from workbench.analysis.parameters import check_whole
+from workbench.analysis.parameters import check_choices, check_whole
 from workbench.analysis.spec import Spec
 from workbench.errors import UsageError, WorkbenchError, nearest
 from workbench.recording.recording import Recording
@@ -222,10 +222,7 @@ class WordClasses(Analysis):
         from analyses.word_classes.standardize import DEAD_UNITS
 
         check_whole(self, _LEAST)
-        if self.dead_units not in DEAD_UNITS:
-            raise UsageError(
-                f"Found dead_units='{self.dead_units}'; {nearest(self.dead_units, DEAD_UNITS)}"
-            )
+        check_choices(self, {"dead_units": DEAD_UNITS})
         for method in self._methods():
             if method not in METHODS:
                 raise UsageError(f"Found embedding '{method}'; {nearest(method, METHODS)}")
