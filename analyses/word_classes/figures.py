@@ -204,10 +204,34 @@ def _null_band(data: xr.Dataset, places: np.ndarray) -> list[go.Scatter]:
 
 
 def _gdv_line(cell: xr.Dataset, x: np.ndarray, number: int) -> go.Scatter:
+    line = site_line(cell, x, number, "gdv")
+    return line.update(
+        customdata=np.stack([100 * cell["gdv_over_bound"].values, cell["p_corrected"].values], 1),
+        hovertemplate="%{text}<br>GDV %{y:.4f}<br>%{customdata[0]:.1f} % of the bound"
+        "<br>corrected p %{customdata[1]:.3g}<extra>%{fullData.name}</extra>",
+    )
+
+
+def site_line(cell: xr.Dataset, x: np.ndarray, number: int, name: str) -> go.Scatter:
+    """A number along sites with its interval; open and dashed for the untrained subject.
+
+    Parameters
+    ----------
+    cell : xarray.Dataset
+        Of one kind of label and one state; with ``NAME``, ``NAME_low`` and ``NAME_high``.
+    x : ndarray (sites,)
+    number : int
+        Of the colour and the symbol.
+    name : str
+
+    Returns
+    -------
+    plotly Scatter
+    """
     import plotly.graph_objects as go
 
     trained = str(cell["state"].values) == "recorded"
-    value, low, high = (cell[name].values for name in ("gdv", "gdv_low", "gdv_high"))
+    value, low, high = (cell[f"{name}{end}"].values for end in ("", "_low", "_high"))
     mark = SYMBOLS[number] if trained else f"{SYMBOLS[number]}-open"
     return go.Scatter(
         x=x if trained else x + 0.03,
@@ -224,9 +248,6 @@ def _gdv_line(cell: xr.Dataset, x: np.ndarray, number: int) -> go.Scatter:
         marker={"symbol": mark, "size": 9},
         name=f"{cell['label_kind'].values}{'' if trained else ', untrained'}",
         text=names_of(cell, "site"),
-        customdata=np.stack([100 * cell["gdv_over_bound"].values, cell["p_corrected"].values], 1),
-        hovertemplate="%{text}<br>GDV %{y:.4f}<br>%{customdata[0]:.1f} % of the bound"
-        "<br>corrected p %{customdata[1]:.3g}<extra>%{fullData.name}</extra>",
     )
 
 

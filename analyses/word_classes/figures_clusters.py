@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyses.word_classes.figures import COLOURS, SYMBOLS, site_ticks
+from analyses.word_classes.figures import site_line, site_ticks
 from analyses.word_classes.measures import CLUSTER_NAMES, found_of
 from workbench.analysis.drawing import names_of, style
 
@@ -104,30 +104,12 @@ def _band(cell: xr.Dataset, places: np.ndarray, first: bool) -> go.Scatter:
 
 
 def _line(cell: xr.Dataset, x: np.ndarray, number: int, first: bool) -> go.Scatter:
-    import plotly.graph_objects as go
-
-    trained = str(cell["state"].values) == "recorded"
-    value, low, high = (cell[f"agreement{end}"].values for end in ("", "_low", "_high"))
-    name = f"{cell['label_kind'].values}{'' if trained else ', untrained'}"
+    line = site_line(cell, x, number, "agreement")
     method = CLUSTER_NAMES[str(cell["cluster_method"].values)]
     found = [found_of(cell.isel(site=site)) for site in range(cell.sizes["site"])]
-    return go.Scatter(
-        x=x if trained else x + 0.03,
-        y=value,
-        error_y={
-            "type": "data",
-            "array": np.nan_to_num(high - value),
-            "arrayminus": np.nan_to_num(value - low),
-            "thickness": 1.2,
-            "width": 3,
-        },
-        mode="lines+markers",
-        line={"color": COLOURS[number], "dash": "solid" if trained else "dash", "width": 2},
-        marker={"symbol": SYMBOLS[number] if trained else f"{SYMBOLS[number]}-open", "size": 9},
-        name=name,
-        legendgroup=name,
+    return line.update(
+        legendgroup=line.name,
         showlegend=first,
-        text=names_of(cell, "site"),
         customdata=np.array(found, dtype=object),
         hovertemplate=f"%{{text}}<br>{method}: %{{y:.4f}}<br>%{{customdata}}"
         "<extra>%{fullData.name}</extra>",
